@@ -16,7 +16,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 psycopg = pytest.importorskip("psycopg")
-from psycopg.conninfo import conninfo_to_dict, make_conninfo  # noqa: E402
 
 from assignment_pipeline.adapters.postgres import (  # noqa: E402
     AsyncPostgresLockManager,
@@ -31,6 +30,7 @@ from assignment_pipeline.lifecycle import Trigger  # noqa: E402
 from assignment_pipeline.ports import Leases, RecordQuery, Refused, Wanted  # noqa: E402
 from assignment_pipeline.rollout.flags import FixedFlags  # noqa: E402
 from assignment_pipeline.testing.store_harness import CONFIRM, HOUR, make_booking, make_change, make_venue  # noqa: E402
+from tests.servers.postgres_line import PostgresLine  # noqa: E402
 
 SCHEMA = "cuts"
 WORKERS = 8
@@ -61,7 +61,7 @@ def coordinator(store):
 # -- The line -----------------------------------------------------------------------------------------------------
 
 
-class Cutter:
+class Cutter(PostgresLine):
     """
     Passes on what client and server say, and cuts the line once: so many bytes into a message, or into its answer.
 
@@ -77,42 +77,30 @@ class Cutter:
     """
 
     def __init__(self, conninfo):
-        facts = conninfo_to_dict(conninfo)
-        self.server = (facts["host"], int(facts.get("port") or 5432))
         self.mark, self.asked, self.answered = b"", None, None
         self.sizes = [0, 0]
         self.cuts = 0
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        port = self.listener.getsockname()[1]
-        self.conninfo = make_conninfo(conninfo, host="127.0.0.1", port=port, sslmode="disable", gssencmode="disable")
-        threading.Thread(target=self._listen, daemon=True).start()
+        super().__init__(conninfo)
 
-    def _listen(self):
+    def passes_on(self, client, server):
+        watching = threading.Event()
+        back = threading.Thread(target=self._answers, args=(server, client, watching), daemon=True)
+        back.start()
         with contextlib.suppress(OSError):
-            while True:
-                client, _ = self.listener.accept()
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client):
-        with client, socket.create_connection(self.server) as server:
-            watching = threading.Event()
-            back = threading.Thread(target=self._answers, args=(server, client, watching), daemon=True)
-            back.start()
+            while heard := client.recv(1 << 20):
+                if self.mark and self.mark in heard:
+                    self.sizes = [len(heard), 0]
+                    watching.set()
+                    if self.asked is not None:
+                        server.sendall(heard[: self.asked])
+                        self.asked = None
+                        self.cuts += 1
+                        break
+                server.sendall(heard)
+        for line in (server, client):
             with contextlib.suppress(OSError):
-                while heard := client.recv(1 << 20):
-                    if self.mark and self.mark in heard:
-                        self.sizes = [len(heard), 0]
-                        watching.set()
-                        if self.asked is not None:
-                            server.sendall(heard[: self.asked])
-                            self.asked = None
-                            self.cuts += 1
-                            break
-                    server.sendall(heard)
-            for line in (server, client):
-                with contextlib.suppress(OSError):
-                    line.shutdown(socket.SHUT_RDWR)
-            back.join()
+                line.shutdown(socket.SHUT_RDWR)
+        back.join()
 
     def _answers(self, server, client, watching):
         with contextlib.suppress(OSError):
@@ -136,11 +124,8 @@ class Cutter:
 @pytest.fixture
 def cutter(database):
     """One in front of the server."""
-    if not conninfo_to_dict(database).get("host", "").startswith(("127.", "localhost")):
-        pytest.skip("the server is not reached by TCP on this machine")
-    cutter = Cutter(database)
-    yield cutter
-    cutter.listener.close()
+    with Cutter.before(database) as cutter:
+        yield cutter
 
 
 SHORTER = 8

@@ -7,7 +7,6 @@ import datetime as dt
 import os
 import secrets
 import select
-import socket
 import sys
 import threading
 import time
@@ -16,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 psycopg = pytest.importorskip("psycopg")
-from psycopg.conninfo import conninfo_to_dict, make_conninfo  # noqa: E402
 
 from assignment_pipeline.adapters.postgres import (  # noqa: E402
     PostgresLockManager,
@@ -39,6 +37,7 @@ from assignment_pipeline.rollout.flags import FixedFlags  # noqa: E402
 from assignment_pipeline.testing.store_harness import CONFIRM, HOUR, QUEUE, make_booking, make_change, make_venue  # noqa: E402
 from tests.servers.postgres import embedded  # noqa: E402
 from tests.servers.postgres_harness import empty  # noqa: E402
+from tests.servers.postgres_line import PostgresLine  # noqa: E402
 
 LOCKING = "SELECT assignment_pipeline.lock_restaurants('[\"r-1\"]')"
 
@@ -70,7 +69,7 @@ def opened(database):
         )
 
 
-class Proxy:
+class Proxy(PostgresLine):
     """
     Stands between a store and the server, which it counts round trips to, and cuts the line as told.
 
@@ -81,25 +80,13 @@ class Proxy:
     """
 
     def __init__(self, conninfo):
-        facts = conninfo_to_dict(conninfo)
-        self.server = (facts.get("hostaddr") or facts.get("host") or "127.0.0.1", int(facts.get("port") or 5432))
         self.trips = 0
         self.cut = None
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        port = self.listener.getsockname()[1]
-        self.conninfo = make_conninfo(conninfo, host="127.0.0.1", port=port, sslmode="disable", gssencmode="disable")
-        threading.Thread(target=self._listen, daemon=True).start()
+        super().__init__(conninfo)
 
-    def _listen(self):
+    def passes_on(self, client, server):
+        cutting = False
         with contextlib.suppress(OSError):
-            while True:
-                client, _ = self.listener.accept()
-                server = socket.create_connection(self.server)
-                threading.Thread(target=self._pass, args=(client, server), daemon=True).start()
-
-    def _pass(self, client, server):
-        with client, server, contextlib.suppress(OSError):
-            cutting = False
             while True:
                 for readable in select.select([client, server], [], [])[0]:
                     heard = readable.recv(65536)
@@ -118,11 +105,8 @@ class Proxy:
 @pytest.fixture
 def proxy(database):
     """A proxy in front of the server."""
-    if not conninfo_to_dict(database).get("host", "").startswith(("127.", "localhost")):
-        pytest.skip("the server is not reached by TCP on this machine")
-    proxy = Proxy(database)
-    yield proxy
-    proxy.listener.close()
+    with Proxy.before(database) as proxy:
+        yield proxy
 
 
 def seat(booking_id="b-1", table="T1", **how):
