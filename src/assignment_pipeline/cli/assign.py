@@ -13,13 +13,14 @@ from typing import Annotated, Any
 import attrs
 import typer
 
-from assignment_pipeline.cli.databases import Database, OwnHost, OwnStore, SQLiteFile
+from assignment_pipeline.cli.database import Database, OwnHost, OwnStore
 from assignment_pipeline.cli.day import report
 from assignment_pipeline.cli.day.json_file import shown
 from assignment_pipeline.cli.day.run import Day, assign_day, document, look_at
 from assignment_pipeline.cli.day.service_file import FROM_FILE, Service, read_service
 from assignment_pipeline.cli.failures import GOOD, NO, refuse
 from assignment_pipeline.cli.output import print_json, progress, stdout
+from assignment_pipeline.cli.sqlite_file import SQLiteFile
 from assignment_pipeline.cli.wiring import JsonOption, KeepingOption, OwnCoordinator, Workplace, standalone
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.exact import EXTRA, PACKAGE, available

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from assignment_pipeline.cli import words
 from assignment_pipeline.cli.assign import put, run, workplace
-from assignment_pipeline.cli.databases import Database
+from assignment_pipeline.cli.database import Database
 from assignment_pipeline.cli.day.service_file import read_service
 from assignment_pipeline.cli.failures import refuse, refuse_value
 from assignment_pipeline.cli.moments import read_date

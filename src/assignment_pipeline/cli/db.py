@@ -9,9 +9,11 @@ from typing import Annotated
 
 import typer
 
-from assignment_pipeline.cli.databases import Database, PostgresDatabase, database
+from assignment_pipeline.cli.database import Database
+from assignment_pipeline.cli.databases import database
 from assignment_pipeline.cli.failures import NO, RefusedError, refuse
 from assignment_pipeline.cli.output import say, stdout
+from assignment_pipeline.cli.postgres_database import PostgresDatabase
 from assignment_pipeline.cli.wiring import DB_VARIABLE
 from assignment_pipeline.errors import SchemaMismatchError
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import sysconfig
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, NoReturn
 
-from assignment_pipeline.errors import AssignmentPipelineError, InvalidValueError, shown
+from assignment_pipeline.errors import AssignmentPipelineError, InvalidValueError, SchemaMismatchError, shown
 from assignment_pipeline.redaction import redacted
 
 GOOD = 0
@@ -81,6 +83,16 @@ def is_of_input(error: BaseException) -> bool:
     return not any(frame.filename.startswith(_ADAPTERS) for frame in traceback.extract_tb(error.__traceback__))
 
 
+def refuse_schema(name: object, error: SchemaMismatchError) -> NoReturn:
+    """
+    Turn a database down whose tables are not there, or of another version.
+
+    Raises:
+        BadInputError: Always.
+    """
+    refuse(str(name), error.expected, f"{error.found}: {error.remedy}" if error.remedy else error.found)
+
+
 class RefusedError(AssignmentPipelineError):
     """
     The answer to a command is no.
@@ -127,3 +139,28 @@ def application_frames(error: BaseException) -> list[traceback.FrameSummary]:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not frame.filename.startswith(_OTHERS)]
     return [frame for frame in own if _INSTALLED.isdisjoint(Path(frame.filename).parts)]
+
+
+_UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+_DRIVERS = frozenset({"sqlite3", "psycopg"})
+"""What reading raises where somebody else has written: text in place of a number, a view in place of a table."""
+
+
+@contextlib.contextmanager
+def readable(db: object) -> Iterator[None]:
+    """
+    For the length of the block, what a database holds is bad input where it is not what this version writes.
+
+    Raises:
+        BadInputError: It is not.
+    """
+    try:
+        yield
+    except AssignmentPipelineError:
+        raise
+    except Exception as error:
+        is_of_driver = type(error).__module__.partition(".")[0] in _DRIVERS
+        if is_of_input(error) or not (is_of_driver or isinstance(error, _UNREADABLE)):
+            raise
+        got = f"something else: it cannot be read ({raised(error)}; --traceback shows where)"
+        raise BadInputError(str(db), "data as this version writes it", got) from error

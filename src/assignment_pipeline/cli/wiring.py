@@ -11,7 +11,8 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from assignment_pipeline.cli.apps import from_app
-from assignment_pipeline.cli.databases import Database, OwnHost, OwnStore, database, keeps_bookings
+from assignment_pipeline.cli.database import Database, OwnHost, OwnStore
+from assignment_pipeline.cli.databases import database, keeps_bookings
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.booking import Booking

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from assignment_pipeline.cli.databases import Database
+from assignment_pipeline.cli.database import Database
 from assignment_pipeline.cli.failures import BAD_INPUT, GOOD, NO, raised
 from assignment_pipeline.cli.output import print_line
 from assignment_pipeline.cli.supervisor import Stop, Supervisor

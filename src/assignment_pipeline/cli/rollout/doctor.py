@@ -10,7 +10,7 @@ import attrs
 import typer
 
 from assignment_pipeline.cli.apps import from_app, itself
-from assignment_pipeline.cli.databases import Database
+from assignment_pipeline.cli.database import Database
 from assignment_pipeline.cli.failures import GOOD, NO, BadInputError, refuse
 from assignment_pipeline.cli.output import print_json, stdout
 from assignment_pipeline.cli.rollout.numbers import counted, counting

@@ -12,7 +12,8 @@ import attrs
 import typer
 
 from assignment_pipeline.cli.apps import from_app, itself
-from assignment_pipeline.cli.databases import Database, of_rollout
+from assignment_pipeline.cli.database import Database
+from assignment_pipeline.cli.databases import of_rollout
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.cli.output import print_json, stdout
 from assignment_pipeline.domain.metrics import Metrics, MetricsQuery

@@ -10,7 +10,8 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.cli.apps import from_app, itself
-from assignment_pipeline.cli.databases import Database, of_rollout
+from assignment_pipeline.cli.database import Database
+from assignment_pipeline.cli.databases import of_rollout
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.ports import FlagResolver
 from assignment_pipeline.rollout.control import Rollout
