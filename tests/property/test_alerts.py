@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -181,11 +182,69 @@ def test_each_change_is_told_once():
     assert (told.type, told.context["alert"], told.context["sample"]) == (EventType.ALERT_FIRING, CONFIRMED.name, 200)
     assert changes([evaluate(CONFIRMED, bad, END)], END + STEP)[0].id == told.id
     assert changes([evaluate(CONFIRMED, bad, END, announced=told)], END) == ()
-    resolved = evaluate(CONFIRMED, buckets(*[GOOD] * 20), END, announced=told)
+    earlier = attrs.evolve(told, created_at=END - HOUR)
+    resolved = evaluate(CONFIRMED, buckets(*[GOOD] * 20), END, announced=earlier)
     assert resolved.state is AlertState.RESOLVED
     (over,) = changes([resolved], END)
     assert over.type is EventType.ALERT_RESOLVED
     assert changes([evaluate(CONFIRMED, buckets(*[GOOD] * 20), END)], END) == ()
+
+
+def told_since(rule, hours):
+    """The event that told of a firing alert, so many hours before the end."""
+    firing = evaluate(rule, buckets(*[BAD] * 10), END)
+    return attrs.evolve(changes([firing], END)[0], created_at=END - hours * HOUR)
+
+
+DAY = 288
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+@pytest.mark.parametrize("hours", [6, 40, 24 * 20])
+def test_an_alert_goes_on_while_nothing_says_that_it_is_over(rule, hours):
+    """A night without bookings, or a few bad ones in a day, are no recovery: how long ago it fired does not matter."""
+    told = told_since(rule, hours)
+    for stretches in ([NONE] * DAY, [NONE] * (DAY - 30) + [(0, 1)] * (FEW - 2) + [NONE] * 22):
+        alert = evaluate(rule, buckets(*stretches), END, announced=told)
+        assert alert.state is AlertState.FIRING
+        assert alert.since is not None
+        assert changes([alert], END) == ()
+
+
+@pytest.mark.parametrize("rule", [CONFIRMED, REVIEWS, ERRORS], ids=lambda rule: rule.name)
+def test_good_bookings_in_a_row_end_an_alert(rule):
+    """Twenty-four do, however far apart they come; some more bad ones among them, and they do not."""
+    told = told_since(rule, 6)
+
+    def state(*stretches):
+        day = [*[NONE] * (DAY - len(stretches)), *stretches]
+        return evaluate(rule, buckets(*day), END, announced=told).state
+
+    assert state(*[(1, 0)] * 23) is AlertState.FIRING
+    assert state(*[(1, 0)] * 25) is AlertState.RESOLVED
+    assert state(*[(1, 0)] * 13, (0, 3), *[(1, 0)] * 12) is AlertState.FIRING
+
+
+def test_good_bookings_end_an_alert_of_days_ago():
+    """With few bookings a day they come from the hours of the week; after a week, any more good ones than bad do."""
+    few = [*[NONE] * (DAY - 8), *[(1, 0)] * 8]
+
+    def state(hours, good_a_day):
+        past = [
+            Bucket(start=END - number * HOUR, outcomes={PIPELINE: Outcomes(confirmed=good_a_day)})
+            for number in range(24 * 7, 24, -24)
+        ]
+        return evaluate(CONFIRMED, buckets(*few), END, announced=told_since(CONFIRMED, hours), past=lambda: past).state
+
+    assert state(72, 7) is AlertState.FIRING
+    assert state(24 * 6, 7) is AlertState.RESOLVED
+    assert state(24 * 8, 0) is AlertState.RESOLVED
+
+
+def test_an_alert_of_a_phase_that_was_left_is_over():
+    """It was rolled back for it: what has not been counted yet in the next phase does not keep it."""
+    alert = evaluate(CONFIRMED, buckets(*[NONE] * 40), END, announced=told_since(CONFIRMED, 6), goes_on=False)
+    assert alert.state is AlertState.RESOLVED
 
 
 @given(moment=st.datetimes(dt.datetime(2000, 1, 1), dt.datetime(2100, 1, 1)).map(lambda at: at.replace(tzinfo=dt.UTC)))  # noqa: DTZ001

@@ -4,6 +4,7 @@ import datetime as dt
 import random
 import statistics
 
+import attrs
 import pytest
 
 from assignment_pipeline.domain.counts import Outcomes
@@ -95,6 +96,18 @@ def test_one_hour_alone_is_no_alarm_unless_it_fails_whole():
     quiet = [0, 1] * 84
     assert state(quiet, [0] * 23 + [6]) is AlertState.INACTIVE
     assert state(quiet, [0] * 23 + [12]) is AlertState.FIRING
+
+
+@pytest.mark.parametrize("rule", RULES[:2], ids=lambda rule: rule.name)
+def test_an_outage_of_days_is_not_taken_for_evenings_that_are_full(rule):
+    """Its own hours of yesterday tell nothing of how alike bookings are while all is well."""
+    found = []
+    for hour in range(24 * 7):
+        booked = 12 if hour % 24 >= 20 else 0
+        stretches = hours_of(booked if hour >= 24 * 5 else 0, whole=booked)
+        found += [attrs.evolve(bucket, start=bucket.start + hour * HOUR) for bucket in stretches]
+    end = found[-1].start + STEP
+    assert evaluate(rule, found[-24 * 12 :], end, past=lambda: by_hour(found)).state is AlertState.FIRING
 
 
 @pytest.mark.parametrize("an_hour", [4, 12])

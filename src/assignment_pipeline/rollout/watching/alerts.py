@@ -93,11 +93,11 @@ class Alert:
     def sentence(self) -> str:
         """The same for people."""
         where = f" at {self.restaurant_id}" if self.restaurant_id else ""
+        since = f" since {self.since:%Y-%m-%d %H:%M} UTC" if self.since else ""
         if self.value is None:
-            return f"{self.rule.name}{where}: {self.state.value}, of {self.sample} nothing can be said"
+            return f"{self.rule.name}{where}: {self.state.value}{since}, of {self.sample} nothing can be said"
         bound = f"{self.rule.bound.bad_side} {self.rule.threshold:.0%}"
         found = f"{self.value:.1%} of {self.sample}"
-        since = f" since {self.since:%Y-%m-%d %H:%M} UTC" if self.since else ""
         return f"{self.rule.name}{where}: {self.state.value}{since}, {found} ({bound} is bad)"
 
     def document(self) -> dict[str, Any]:
@@ -126,12 +126,16 @@ def evaluate(
     restaurant_id: str | None = None,
     announced: Event | None = None,
     from_start: bool = False,
+    goes_on: bool = True,
     past: Callable[[], Sequence[Bucket]] = tuple,
 ) -> Alert:
     """
     How *rule* stands, given stretches of `STEP` that end at *at*. Pure.
 
     See `AlertRule` for when it fires. It is pending while it is bad, but not yet for as long as the rule says.
+
+    What was told to fire goes on until numbers show that it is over: a night without bookings shows nothing. See
+    `Cusum.is_over` for a rate. A difference is over once one can be said that is not bad.
 
     Args:
         rule: The rule.
@@ -146,6 +150,8 @@ def evaluate(
 
         from_start: Whether they begin with the rollout's last change.
 
+        goes_on: Whether what was *announced* is about the same phase of the rollout. If not, it is over.
+
         past: Reads what was counted before, in stretches of an hour: how far bookings of one hour resemble each other.
             It is asked where there could be an alarm. Without it, bookings are taken to be independent.
     """
@@ -159,23 +165,57 @@ def evaluate(
         found = sum(counts[change:], Count())
         changed = at - (len(counts) - change) * STEP
         bad_since = changed if bad_since is None else min(changed, bad_since)
+    is_told = announced is not None and goes_on and not _is_over(rule, counts, begin, announced.created_at, past)
+    if is_told and announced is not None:
+        told_since = _since_of(announced)
+        bad_since = told_since if bad_since is None else min(bad_since, told_since)
+        if change is None:
+            found = sum(counts, Count())
     low, high = found.bounds
     if bad_since is None:
         state = AlertState.INACTIVE if announced is None else AlertState.RESOLVED
     else:
-        state = AlertState.FIRING if at - bad_since >= rule.hold else AlertState.PENDING
+        state = AlertState.FIRING if is_told or at - bad_since >= rule.hold else AlertState.PENDING
     return Alert(
         rule=rule,
         state=state,
         restaurant_id=restaurant_id,
         since=bad_since,
         at=at,
-        value=found.value if change is not None or found.sample >= FEW else None,
+        value=found.value if change is not None or is_told or found.sample >= FEW else None,
         sample=found.sample,
         low=low,
         high=high,
         announced=announced,
     )
+
+
+def _is_over(
+    rule: AlertRule,
+    counts: Sequence[Count],
+    begin: dt.datetime,
+    told: dt.datetime,
+    past: Callable[[], Sequence[Bucket]],
+) -> bool:
+    """Whether what was counted since an alert was *told* shows that it is over."""
+    if rule.is_of_difference:
+        found = _look_back(rule, counts)
+        return found.value is not None and found.sample >= FEW and not rule.is_beyond(found.value)
+    marks = [(rule.badly(count), count.whole) for count in counts]
+    if told >= begin:
+        hours = _by_hour(marks[(floor(told) - begin) // STEP :], floor(told))
+        return rule.cusum(_LEAST_A_DAY).is_over(hours, at_most=True)
+    before = [hour for hour in past() if hour.start >= told and hour.start + HOUR <= begin]
+    earlier = [[(rule.badly(count), count.whole)] for count in map(rule.count, before)]
+    return rule.cusum(_LEAST_A_DAY).is_over(
+        [*earlier, *_by_hour(marks, begin)], at_most=told >= begin + len(counts) * STEP - WEEK
+    )
+
+
+def _since_of(announced: Event) -> dt.datetime:
+    """Since when it was bad, by the event that told of it."""
+    since = announced.context.get("since")
+    return dt.datetime.fromisoformat(since) if isinstance(since, str) else announced.created_at
 
 
 def _bad_looks(rule: AlertRule, counts: Sequence[Count]) -> int:
@@ -207,7 +247,12 @@ def _change(
     found = next((each for each in shown if each is not None), None)
     before = past() if found is not None and rule.is_of_outcomes else ()
     if found is not None and before:
-        alike = _alike(rule, before, begin + found * STEP)
+        until = begin + found * STEP
+        if not any(
+            count.whole for count in counts[:found]
+        ):  # It may have been bad for longer: hours of the same change tell nothing of what is usual.
+            until = min(until, _began(rule, tests[0], before, until))
+        alike = _alike(rule, before, until)
         change = _shown(rule, rule.cusum(a_day, alike), marks, from_start=from_start)
     if change is None:
         return None
@@ -231,6 +276,14 @@ def _shown(rule: AlertRule, test: Cusum, marks: Sequence[Sequence[tuple[int, int
     if from_start and test.sums(marks, max(limit, test.limit))[2] >= limit:
         return change
     return None
+
+
+def _began(rule: AlertRule, test: Cusum, past: Sequence[Bucket], until: dt.datetime) -> dt.datetime:
+    """When the change for the worse began that goes on at *until*, by the hours that ended by then."""
+    hours = [hour for hour in past if hour.start + HOUR <= until]
+    counts = [rule.count(hour) for hour in hours]
+    change, _, _ = test.sums([[(rule.badly(count), count.whole)] for count in counts], test.limit)
+    return hours[change].start if change < len(hours) else until
 
 
 def _alike(rule: AlertRule, past: Sequence[Bucket], until: dt.datetime) -> float:
@@ -309,6 +362,7 @@ class Alerts:
                 restaurant_id=self._restaurant_id,
                 announced=told.get(rule.name),
                 from_start=begin == start,
+                goes_on=since is None or rule.name not in told or told[rule.name].created_at > since,
                 past=past,
             )
             alerts.append(alert)

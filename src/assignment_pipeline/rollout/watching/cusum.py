@@ -87,6 +87,25 @@ class Cusum:
         more = self.evidence(seen[0] + bad, seen[1] + whole) - self.evidence(*seen)
         return min(before + more, limit - self.evidence(0, _AGAIN))
 
+    def is_over(self, hours: Sequence[Sequence[tuple[int, int]]], *, at_most: bool) -> bool:
+        """
+        Whether an alarm is over, by what has come since: so many good bookings, one after the other, end it.
+
+        Args:
+            hours: For each hour its stretches, as in `sums`.
+
+            at_most: Whether the sum begins where none can be higher. Else it begins at the limit: what came first is
+                not known any more, and it is over with more good ones than bad ones.
+        """
+        total = self.limit - self.evidence(0, _AGAIN) if at_most else self.limit
+        for hour in hours:
+            seen = (0, 0)
+            for bad, whole in hour:
+                if whole:
+                    total = self.after(total, bad, whole, self.limit, seen=seen)
+                    seen = (seen[0] + bad, seen[1] + whole)
+        return total < self.limit
+
     def sums(self, hours: Sequence[Sequence[tuple[int, int]]], limit: float) -> tuple[int, float, float]:
         """
         Where the likeliest change is, and what it comes to.
