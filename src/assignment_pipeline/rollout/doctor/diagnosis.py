@@ -50,6 +50,11 @@ def good(check: str, evidence: str) -> Finding:
     return Finding(check=check, health=Health.GOOD, evidence=evidence)
 
 
+def noted(check: str, evidence: str, cause: str | None = None, fix: str | None = None) -> Finding:
+    """Something is worth knowing."""
+    return Finding(check=check, health=Health.NOTE, evidence=evidence, cause=cause, fix=fix)
+
+
 def wrong(check: str, evidence: str, cause: str, fix: str) -> Finding:
     """Something is wrong."""
     return Finding(check=check, health=Health.WRONG, evidence=evidence, cause=cause, fix=fix)

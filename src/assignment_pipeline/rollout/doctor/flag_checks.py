@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.errors import FlagError
 from assignment_pipeline.rollout.doctor.app_flags import AppFlags
-from assignment_pipeline.rollout.doctor.diagnosis import Finding, Health, good, wrong
+from assignment_pipeline.rollout.doctor.diagnosis import Finding, good, noted, wrong
 from assignment_pipeline.rollout.doctor.facts import Facts, may_be
 from assignment_pipeline.rollout.flags import EnvFlags, FlagSettings
 from assignment_pipeline.rollout.flags.cohorts import BUCKETS
@@ -40,12 +40,11 @@ def environment_read(environ: Mapping[str, str]) -> Iterator[Finding]:
         return
     unset = VARIABLES["percent"].name not in environ
     if settings.enabled and unset and settings.percent == BUCKETS:
-        yield Finding(
-            check="environment",
-            health=Health.NOTE,
-            evidence=f"{_PREFIX} is on, and {VARIABLES['percent'].name} is not set: that is 100 % of the restaurants",
-            cause="a row for 10 % or 50 % that has no percentage is a row for all of them",
-            fix=f"set {VARIABLES['percent'].name} if fewer are meant, or leave the flags to the database",
+        yield noted(
+            "environment",
+            f"{_PREFIX} is on, and {VARIABLES['percent'].name} is not set: that is 100 % of the restaurants",
+            "a row for 10 % or 50 % that has no percentage is a row for all of them",
+            f"set {VARIABLES['percent'].name} if fewer are meant, or leave the flags to the database",
         )
         return
     yield good("environment", "every variable is known and can be read")
@@ -72,7 +71,7 @@ def flags_agree(facts: Facts) -> Finding:
     try:
         environment = EnvFlags(facts.environ)
     except FlagError:
-        return Finding(check=check, health=Health.NOTE, evidence="the environment cannot be read")
+        return noted(check, "the environment cannot be read")
     evidence = f"the environment says {', '.join(f'{name}={value}' for name, value in said.items())}"
     return _hold_against(stored, environment, f"{evidence}; the database is in phase {facts.revision.phase}")
 
@@ -92,12 +91,11 @@ def _of_app(facts: Facts, flags: AppFlags) -> Finding:
     if facts.says_nothing:
         return good(check, evidence)
     phase = f"the database is in phase {facts.revision.phase}" if facts.revision.generation else "flags are set here"
-    return Finding(
-        check=check,
-        health=Health.NOTE,
-        evidence=f"{evidence}; {phase}, and they do not go by that",
-        cause="a coordinator with flags of its own, or workers with another environment",
-        fix="see `flags explain RESTAURANT`; wire `LayeredFlags` if the database is to decide",
+    return noted(
+        check,
+        f"{evidence}; {phase}, and they do not go by that",
+        "a coordinator with flags of its own, or workers with another environment",
+        "see `flags explain RESTAURANT`; wire `LayeredFlags` if the database is to decide",
     )
 
 
@@ -129,15 +127,14 @@ def flags_applied(facts: Facts) -> Finding:
     told = ", ".join(f"{number} in mode {mode.value}" for mode, number in calls.items() if number) or "none"
     if settings is None or not any(calls.values()):
         app = f"; the application's flags: {facts.flags}" if facts.has_own_flags else ""
-        return Finding(check=check, health=Health.NOTE, evidence=f"events of calls since the last change: {told}{app}")
+        return noted(check, f"events of calls since the last change: {told}{app}")
     wanted = {mode for mode in Mode if may_be(mode, settings)}
     if facts.says_nothing:
-        return Finding(
-            check=check,
-            health=Health.NOTE,
-            evidence=f"events of calls in the last hour: {told}; neither the environment nor the database sets a flag",
-            cause="a day of `demo` or `assign`, or workers with flags or an environment of their own",
-            fix="nothing after `demo` or `assign`; else run the doctor in the workers' environment",
+        return noted(
+            check,
+            f"events of calls in the last hour: {told}; neither the environment nor the database sets a flag",
+            "a day of `demo` or `assign`, or workers with flags or an environment of their own",
+            "nothing after `demo` or `assign`; else run the doctor in the workers' environment",
         )
     strangers = [mode for mode, number in calls.items() if number and mode not in wanted]
     if strangers:
@@ -185,12 +182,11 @@ def shadow_at_work(facts: Facts) -> Finding:
             "the flags have not reached the workers, or no restaurant that took a booking is covered",
             "see `flags explain RESTAURANT`, and restart the workers if they go by the environment",
         )
-    return Finding(
-        check=check,
-        health=Health.NOTE,
-        evidence="no event since the last change",
-        cause="no booking was taken, or the coordinator is not called for them",
-        fix="make a booking, and look again",
+    return noted(
+        check,
+        "no event since the last change",
+        "no booking was taken, or the coordinator is not called for them",
+        "make a booking, and look again",
     )
 
 
@@ -201,4 +197,4 @@ def _without_shadow(flags: AppFlags | None) -> Finding:
     if flags.decisions:
         return good(check, f"no shadow is switched on: {flags}")
     evidence = "no restaurant is known, so the application's flags were not asked for one"
-    return Finding(check=check, health=Health.NOTE, evidence=evidence, fix="name one: `doctor --restaurant ID`")
+    return noted(check, evidence, fix="name one: `doctor --restaurant ID`")

@@ -25,7 +25,7 @@ from assignment_pipeline.ports import (
     Waiting,
 )
 from assignment_pipeline.redaction import redacted
-from assignment_pipeline.rollout.doctor.diagnosis import Finding, Health
+from assignment_pipeline.rollout.doctor.diagnosis import Finding, good, wrong
 from assignment_pipeline.rollout.doctor.restaurants import MOST_BUNDLES, Restaurants
 
 BACK, AHEAD = dt.timedelta(hours=12), dt.timedelta(hours=60)
@@ -302,7 +302,7 @@ def _findings(found: _Found, seen: str) -> Iterator[Finding]:
             "run `assignment-pipeline host check --app ... --restaurant ID`, and mend what it names",
         )
     else:
-        yield Finding(check="host-readable", health=Health.GOOD, evidence=seen)
+        yield good("host-readable", seen)
     pairs = (
         (
             "host-list",
@@ -378,9 +378,9 @@ def _findings(found: _Found, seen: str) -> Iterator[Finding]:
         if ids:
             yield _wrong(check, ids, cause, fix)
         else:
-            yield Finding(check=check, health=Health.GOOD, evidence=f"records and host agree: {seen}")
+            yield good(check, f"records and host agree: {seen}")
 
 
 def _wrong(check: str, ids: Sequence[str], cause: str, fix: str) -> Finding:
     evidence = f"{len(ids)}: {first_few(ids, NAMED)}"
-    return Finding(check=check, health=Health.WRONG, evidence=evidence, cause=cause, fix=fix)
+    return wrong(check, evidence, cause, fix)

@@ -9,7 +9,7 @@ from assignment_pipeline.domain.room import conflicts
 from assignment_pipeline.domain.wording import first_few
 from assignment_pipeline.flow.effects import Flow
 from assignment_pipeline.flow.staff.room import Room, look, who_sits
-from assignment_pipeline.rollout.doctor.diagnosis import Finding, Health
+from assignment_pipeline.rollout.doctor.diagnosis import Finding, wrong
 
 MOST = 5
 """Conflicts that are named at most, of a restaurant."""
@@ -30,12 +30,11 @@ def _conflicts(store: Any, restaurant_id: str) -> Iterator[Finding]:
     if not found:
         return
     named = first_few([one.sentence.removesuffix(".") for one in found], MOST, between="; ")
-    yield Finding(
-        check="room",
-        health=Health.WRONG,
-        evidence=f"{restaurant_id}: {named}",
-        cause="a party stays past its time, or nobody has said that it left",
-        fix=f"call left for parties that have gone; assignment-pipeline service conflicts {restaurant_id} has ways out",
+    yield wrong(
+        "room",
+        f"{restaurant_id}: {named}",
+        "a party stays past its time, or nobody has said that it left",
+        f"call left for parties that have gone; assignment-pipeline service conflicts {restaurant_id} has ways out",
     )
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from assignment_pipeline.domain.wording import count, first_few
 from assignment_pipeline.ports import AssignmentContext, LoadQuery
-from assignment_pipeline.rollout.doctor.diagnosis import Finding, Health
+from assignment_pipeline.rollout.doctor.diagnosis import Finding, good, wrong
 from assignment_pipeline.rollout.doctor.restaurants import Restaurants
 
 NAMED = 5
@@ -47,19 +47,18 @@ def examine_timezones(store: KnowsZones, now: dt.datetime, restaurants: Restaura
         differing += _differing("the database server", ours, store.offsets(zones, moments), moments)
     if differing:
         return (
-            Finding(
-                check="timezones",
-                health=Health.WRONG,
-                evidence=first_few(differing, NAMED, between="; "),
-                cause="the system's time zone database, which wins over the package, is another release: "
+            wrong(
+                "timezones",
+                first_few(differing, NAMED, between="; "),
+                "the system's time zone database, which wins over the package, is another release: "
                 "workers of other images read another time",
-                fix=fix,
+                fix,
             ),
         )
     version = _version()
     also = f", as tzdata {version} has them" if version else ""
     where = f"{count(len(zones), 'time zone')} read the same here and on the database server"
-    return (Finding(check="timezones", health=Health.GOOD, evidence=f"{where}{also}"),)
+    return (good("timezones", f"{where}{also}"),)
 
 
 def _zones(store: KnowsZones, restaurant_ids: Iterable[str]) -> set[str]:

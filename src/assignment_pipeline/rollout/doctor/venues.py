@@ -11,7 +11,7 @@ from assignment_pipeline.domain.wording import count, first_few
 from assignment_pipeline.flow.assigning.venue_audit import LAST
 from assignment_pipeline.planning.venue_audit import VenueAudit, audited
 from assignment_pipeline.ports import LoadQuery
-from assignment_pipeline.rollout.doctor.diagnosis import Finding, Health
+from assignment_pipeline.rollout.doctor.diagnosis import Finding, good, wrong
 from assignment_pipeline.rollout.doctor.restaurants import Restaurants
 from assignment_pipeline.rollout.doctor.timezones import KnowsZones
 
@@ -25,17 +25,16 @@ def examine_venues(store: KnowsZones, now: dt.datetime, restaurants: Restaurants
     broken = [(audit, one) for audit in audits for one in audit.findings if not one.is_by_hand]
     if not broken:
         evidence = f"{count(checked, 'booking')} ahead, all by the rules of their restaurants: {restaurants}"
-        return (Finding(check="venues", health=Health.GOOD, evidence=evidence),)
+        return (good("venues", evidence),)
     rules = Counter(rule.value for _, one in broken for rule in one.rules)
     named = first_few([f"{one.booking_id} at {audit.restaurant_id}" for audit, one in broken], NAMED)
     counts = ", ".join(f"{number} {rule}" for rule, number in rules.most_common())
     return (
-        Finding(
-            check="venues",
-            health=Health.WRONG,
-            evidence=f"{len(broken)} of {checked} bookings ahead break rules ({counts}): {named}",
-            cause="the floor, the hours or the policy changed after they were seated",
-            fix="list them with `audit --restaurant ID`; reassign, reoptimize or place them, or tell the guests",
+        wrong(
+            "venues",
+            f"{len(broken)} of {checked} bookings ahead break rules ({counts}): {named}",
+            "the floor, the hours or the policy changed after they were seated",
+            "list them with `audit --restaurant ID`; reassign, reoptimize or place them, or tell the guests",
         ),
     )
 
