@@ -8,7 +8,7 @@ from typing import Any
 _JSON = {"json", "application/json"}
 
 
-def doubts(app: Any, queues: Sequence[str] = ()) -> Iterator[str]:
+def doubts(app: Any, queues: Sequence[str]) -> Iterator[str]:
     """
     What is wrong with *app* for the tasks, one sentence each.
 
@@ -44,7 +44,7 @@ def doubts(app: Any, queues: Sequence[str] = ()) -> Iterator[str]:
         )
 
 
-def unread(app: Any, queues: Sequence[str] = ()) -> Iterator[str]:
+def unread(app: Any, queues: Sequence[str]) -> Iterator[str]:
     """
     The queues with messages that no worker takes, one sentence each. On RabbitMQ alone: Redis does not know who reads.
 

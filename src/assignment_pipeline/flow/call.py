@@ -69,7 +69,7 @@ class Call:
         noted: Events that wait for a commit to carry them, or for the call to end without one.
     """
 
-    def __init__(self, booking_id: str, restaurant_id: str, trigger: str, actor: str | None = None) -> None:
+    def __init__(self, booking_id: str, restaurant_id: str, trigger: str, actor: str | None) -> None:
         self.id = ""
         self.booking_id = booking_id
         self.restaurant_id = restaurant_id

@@ -14,7 +14,7 @@ from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.errors import FlagsUnreadError
 from assignment_pipeline.on_use import module_on_use
 from assignment_pipeline.plain import Plain
-from assignment_pipeline.planning.base import BUDGET, Budget
+from assignment_pipeline.planning.base import Budget
 from assignment_pipeline.ports import StaleFlags, Wanted
 
 if TYPE_CHECKING:  # What effects promise is written as text: few processes use all of it.
@@ -396,9 +396,9 @@ class MakePlan(Effect["Decision"]):
     port = Port.ENGINE
     request: SeatingRequest
     floor: FloorSnapshot
-    budget: Budget = BUDGET
+    budget: Budget
 
-    def __init__(self, request: SeatingRequest, floor: FloorSnapshot, budget: Budget = BUDGET) -> None:
+    def __init__(self, request: SeatingRequest, floor: FloorSnapshot, budget: Budget) -> None:
         self.request = request
         self.floor = floor
         self.budget = budget

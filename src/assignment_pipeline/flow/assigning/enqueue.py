@@ -138,7 +138,7 @@ def look_up(booking_id: str, restaurant_id: str | None = None) -> Flow[Assignmen
     return record
 
 
-def read_history(booking_id: str, restaurant_id: str | None = None) -> Flow[tuple[StateChange, ...]]:
+def read_history(booking_id: str, restaurant_id: str | None) -> Flow[tuple[StateChange, ...]]:
     """
     A booking's transitions, oldest first.
 

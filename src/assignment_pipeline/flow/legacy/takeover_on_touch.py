@@ -24,7 +24,7 @@ TOUCH = "touch"
 """The trigger of the call."""
 
 
-def take_over(booking_id: str, settings: Settings, *, actor: str | None = None) -> Flow[None]:
+def take_over(booking_id: str, settings: Settings, *, actor: str | None) -> Flow[None]:
     """
     Have the pipeline answer for a booking that legacy has seated, at its tables, where `Settings.takeover` says so.
 

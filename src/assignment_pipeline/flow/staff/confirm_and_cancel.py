@@ -57,7 +57,7 @@ def _answered(
         return (yield from call.answer(Outcome.NOOP, Reason.RUNTIME_DISABLED, handled=False, error=error))
 
 
-def _until_landed(call: Call, settings: Settings, decide: Amend, *, again: bool = False) -> Flow[AssignmentResult]:
+def _until_landed(call: Call, settings: Settings, decide: Amend, *, again: bool) -> Flow[AssignmentResult]:
     def attempt() -> Flow[ToCommit | AssignmentResult]:
         page = yield from ReadRecords(RecordQuery(booking_ids=(call.booking_id,)))
         call.now = page.now

@@ -77,7 +77,7 @@ def over(restaurant_id: str) -> Flow[tuple[OverParty, ...]]:
     return room.over(here.loaded.venue, here.records, here.now)
 
 
-def next_parties(restaurant_id: str, table_id: str | None = None) -> Flow[tuple[NextParty, ...]]:
+def next_parties(restaurant_id: str, table_id: str | None) -> Flow[tuple[NextParty, ...]]:
     """
     The party that is expected next at each table on this service day and in the next 6 hours, or at one.
 

@@ -170,8 +170,8 @@ def exposure(
     store: MetricsStore,
     stretches: Iterable[Stretch],
     *,
-    salt: str = DEFAULT_SALT,
-    restaurant_id: str | None = None,
+    salt: str,
+    restaurant_id: str | None,
     since: dt.datetime | None = None,
 ) -> Verdict | None:
     """
@@ -200,7 +200,7 @@ def exposure(
     return judge_exposure(found, bookings) if bookings else None
 
 
-def exposure_lately(store: Any, *, salt: str = DEFAULT_SALT, restaurant_id: str | None = None) -> Verdict | None:
+def exposure_lately(store: Any, *, salt: str, restaurant_id: str | None = None) -> Verdict | None:
     """
     The same over the last hour, whatever the phase; None where nothing ran, or the store keeps no rollout.
 

@@ -55,7 +55,7 @@ class OwnFloor:
         taken: What is taken for others than the bookings that are played.
     """
 
-    def __init__(self, venue: Venue, taken: Iterable[Occupied] = ()) -> None:
+    def __init__(self, venue: Venue, taken: Iterable[Occupied]) -> None:
         self.venue = venue
         self.moves = 0
         self._taken = tuple(taken)
@@ -241,9 +241,9 @@ class ShadowDays:
 
         settings: How the flow behaves.
 
-        read: Awaits what an async store answers; by default, the store is sync.
+        read: Awaits what an async store answers.
 
-        dry_run: Legacy's; without it, no days are compared on which the pipeline was in charge.
+        dry_run: Legacy's; if None, no days are compared on which the pipeline was in charge.
     """
 
     def __init__(
@@ -252,8 +252,8 @@ class ShadowDays:
         engine: Engine,
         settings: Settings,
         *,
-        read: Callable[[Any], Any] = lambda answer: answer,
-        dry_run: LegacyDryRun | None = None,
+        read: Callable[[Any], Any],
+        dry_run: LegacyDryRun | None,
     ) -> None:
         self._store = store
         self._engine = engine

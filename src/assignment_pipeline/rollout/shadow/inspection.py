@@ -190,7 +190,7 @@ class Inspector:
                 self._reading.awaited(closed)
         self._reading.close()
 
-    def inspect(self, case: ShadowCase, later: Sequence[str] = ()) -> Inspected:
+    def inspect(self, case: ShadowCase, later: Sequence[str]) -> Inspected:
         """
         Run the candidate, and hold it against the planner in charge.
 
