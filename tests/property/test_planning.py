@@ -129,6 +129,22 @@ def evenings(draw: st.DrawFn, rows: Any = None) -> tuple[Venue, Booking, list[Oc
     return venue, draw(BOOKINGS), taken
 
 
+@st.composite
+def full_evenings(draw: st.DrawFn) -> tuple[Venue, Booking, list[Occupied]]:
+    """Nothing but other parties is in the way: who may move, and when they leave, is what decides."""
+    tables = [Table(f"T{number}", draw(st.integers(2, 6))) for number in range(draw(st.integers(1, 4)))]
+    venue = Venue("R1", "UTC", FloorPlan(tables), VenuePolicy(post_buffer_minutes=draw(st.sampled_from([0, 15]))))
+    at = EVENING + dt.timedelta(hours=3)
+    taken = []
+    for table in tables:
+        begins = at - dt.timedelta(minutes=15 * draw(st.integers(0, 8)))
+        ends = at + dt.timedelta(minutes=15 * draw(st.integers(0, 8)))
+        if begins < ends:
+            window, movable = TimeWindow(begins, ends), draw(st.booleans())
+            taken.append(Occupied(table_id=table.id, window=window, booking_id=f"X{table.id}", movable=movable))
+    return venue, Booking("B1", "R1", draw(st.integers(1, 4)), at), taken
+
+
 def free(venue: Venue, request: SeatingRequest, taken: list[Occupied]) -> dict[frozenset[str], Any]:
     """Every seating that could be had, found the slow way, with its tables."""
     found = {}
@@ -261,7 +277,7 @@ def test_the_plan_is_the_cheapest_there_is(evening):
     assert [plan.cost for plan in decision.runners_up] == sorted(costs.values())[1:4]
 
 
-@given(evenings())
+@given(evenings() | full_evenings())
 def test_refusals_are_typed_by_what_is_true(evening):
     """Impossible even in an empty house; infeasible even if every booking that can move did; else no fit."""
     venue, booking, taken = evening
@@ -279,7 +295,7 @@ def test_refusals_are_typed_by_what_is_true(evening):
         assert refusal is Reason.NO_FIT
 
 
-@given(evenings())
+@given(evenings() | full_evenings())
 def test_the_nearest_times_would_fit(evening):
     """Each of them gets a plan, and they come by their distance."""
     venue, booking, taken = evening
