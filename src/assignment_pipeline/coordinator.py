@@ -471,6 +471,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
         Look at the rollout's alerts once, and roll back on one that fires; nothing here ever goes on.
 
         Call it once a minute, from as many workers as you like: what ``rollout watch`` does in a process of its own.
+        A rollback that fails does not raise: it is ``WatchReport.error``. In PostgreSQL it takes an operator's rights.
 
         Args:
             demote: What a firing alert leads to: ``step``, one phase back, ``off``, off everywhere, or ``no``.

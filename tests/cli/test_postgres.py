@@ -111,6 +111,12 @@ def test_a_role_is_granted_what_it_needs(cli, address, postgres_database):
             granted = cli("db", "grants", *how, "--check")
             assert granted.code == 0
             assert granted.out.endswith(f"{role} may do what its purpose worker takes, and no more.\n")
+            connection.execute(f"ALTER ROLE {role} LOGIN PASSWORD 'w'")
+            own = f"postgresql://{role}:w@{made.partition('@')[2]}"
+            steers = cli("rollout", "watch", "--once", "--db", own)
+            assert (steers.code, steers.out) == (2, "")
+            assert steers.complaint.endswith("prints with `--as operator`.")
+            assert cli("rollout", "watch", "--once", "--demote", "no", "--db", own).code == 0
         finally:
             connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
     file = cli("db", "grants", "--db", "day.sqlite3", *how[2:])

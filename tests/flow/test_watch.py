@@ -12,7 +12,7 @@ from assignment_pipeline import Booking, Coordinator, FloorPlan, LegacyResult, T
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.domain.events import EventType
 from assignment_pipeline.domain.metrics import MetricsQuery
-from assignment_pipeline.errors import StoreUnavailableError, TableConflictError
+from assignment_pipeline.errors import MissingRightsError, StoreUnavailableError, TableConflictError
 from assignment_pipeline.planning.engine import TableEngine
 from assignment_pipeline.rollout.control import PHASES, Answer, Rollout, StoreGates
 from assignment_pipeline.rollout.flags.document import read_settings
@@ -33,6 +33,18 @@ class Refusing:
 
     def weigh(self, *_):
         return None
+
+
+class Once:
+    """Ends a loop after its first look."""
+
+    seen = False
+
+    def __bool__(self):
+        return self.seen
+
+    def wait(self, _):
+        self.seen = True
 
 
 class Town:
@@ -255,6 +267,31 @@ def test_a_watcher_that_starts_anew_says_nothing_twice():
     assert {event.context["alert"] for event in resolved} == {event.context["alert"] for event in firing}
     assert len(resolved) == len(firing)
     assert len(town.told(EventType.ROLLED_BACK)) == 1
+
+
+def test_a_rollback_that_fails_is_told_with_its_alert(monkeypatch):
+    """Who reads it has to know which alert fires, and that nobody has rolled back; so has the next look."""
+    town = Town(tables=3, engine=TableEngine(strategies=(Refusing(),)), demote=Demote.NO)
+    town.enter("production-10")
+    town.go_on(1)
+    watcher = Watcher(town.store, town.rollout)
+
+    def refuses(*_):
+        raise MissingRightsError("permission denied for function revise")
+
+    monkeypatch.setattr(town.store, "revise", refuses)
+    monkeypatch.setattr(town.store, "emit", refuses)
+    for _ in range(2):
+        look = watcher.look()
+        assert look.demoted is None
+        assert look.why.startswith("confirmation_rate_low: firing")
+        assert look.why.endswith("; nothing was changed")
+        assert isinstance(look.error, MissingRightsError)
+    complaints = []
+    watcher.run(MINUTE, Once(), lambda _: None, complaints.append)
+    assert list(map(type, complaints)) == [MissingRightsError]
+    monkeypatch.undo()
+    assert watcher.look().demoted.phase == "production-shadow"
 
 
 def test_nothing_is_led_back_from_where_nothing_depends_on_it():

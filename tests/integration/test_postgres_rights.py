@@ -24,8 +24,9 @@ from assignment_pipeline.adapters.postgres import (  # noqa: E402
     grants,
     init,
 )
-from assignment_pipeline.adapters.postgres.rights import FUNCTIONS, TABLES  # noqa: E402
+from assignment_pipeline.adapters.postgres.purposes import FUNCTIONS, TABLES  # noqa: E402
 from assignment_pipeline.adapters.postgres.schema import PARTS  # noqa: E402
+from assignment_pipeline.domain.events import Event, EventType, Source  # noqa: E402
 from assignment_pipeline.domain.metrics import MetricsQuery  # noqa: E402
 from assignment_pipeline.domain.rollout import RolloutRevision  # noqa: E402
 from assignment_pipeline.domain.shadow import ShadowBundle, ShadowVerdict, StoredCase  # noqa: E402
@@ -256,6 +257,43 @@ def test_a_reader_reads(postgres_database, schema, role_of):
     refuses(at, schema, "SELECT {}.due(now(), '1 s', 1, 'longest_wait', 10)")
     refuses(at, schema, "DELETE FROM {}.bookings", "INSERT INTO {}.observability_events (id) VALUES ('x')")
     refuses_to_rewrite(at, schema)
+
+
+OPERATOR = r"`assignment-pipeline db grants` prints with `--as operator`\."
+WRITERS = r"prints with `--as web` or `--as worker` or `--as operator`\."
+
+
+@pytest.mark.parametrize(
+    ("purpose", "steering", "telling"),
+    [
+        (Purpose.WEB, OPERATOR, None),
+        (Purpose.WORKER, OPERATOR, None),
+        (Purpose.OPERATOR, None, None),
+        (Purpose.READER, OPERATOR, WRITERS),
+    ],
+)
+def test_who_watches_may_roll_back(schema, role_of, purpose, steering, telling):
+    """A role that could not roll back, or tell of an alert, is named what it lacks before any alert fires."""
+    _, at = role_of(purpose)
+    with working(at, schema) as (store, _, _):
+        for steers, expected in ((True, steering), (False, telling)):
+            refused = pytest.raises(MissingRightsError, match=expected) if expected else contextlib.nullcontext()
+            with refused:
+                store.require_rights(steers=steers)
+        generation = store.rollout().generation
+        if steering:
+            with pytest.raises(MissingRightsError, match=r"function revise: grant it what .*" + OPERATOR):
+                store.revise(RolloutRevision(generation=generation + 1, phase="rollback"))
+
+
+def test_a_reader_is_told_whose_rights_it_takes(schema, role_of):
+    """What it is refused is granted for other purposes: more of its own would change nothing."""
+    _, at = role_of(Purpose.READER)
+    with working(at, schema) as (store, _, _):
+        with pytest.raises(MissingRightsError, match=r"table assignment_shadow_bundles: grant it what .*" + WRITERS):
+            store.bundles()
+        with pytest.raises(MissingRightsError, match=WRITERS):
+            store.emit((Event("e-1", store.now(), Source.ROLLOUT, EventType.ALERT_FIRING),))
 
 
 def test_a_reader_of_an_embedded_schema(postgres_database, new_role):

@@ -21,7 +21,9 @@ from assignment_pipeline import AsyncCoordinator, BookingNotFoundError, Coordina
 from assignment_pipeline.adapters.celery import HINTS, queue_of, register
 from assignment_pipeline.adapters.memory import MemoryLockManager
 from assignment_pipeline.clock import SystemClock
+from assignment_pipeline.errors import StoreUnavailableError
 from assignment_pipeline.ports import Wanted
+from assignment_pipeline.rollout.watching import WatchReport
 from assignment_pipeline.testing import FakeClock
 from assignment_pipeline.testing.store_harness import make_booking, make_venue
 
@@ -188,12 +190,17 @@ def test_beat_has_its_entries(app, coordinator):
     assert entry["options"]["expires"] == 300
 
 
-def test_the_rollout_is_watched(app, coordinator):
-    """By the task, as `rollout watch` does; beat sends it where it is told how often."""
+def test_the_rollout_is_watched(app, coordinator, monkeypatch, caplog):
+    """By the task, as `rollout watch` does; beat sends it where it is told how often. A rollback that fails raises."""
     tasks = register(app, lambda: coordinator, sweep_every=None, watch_every=dt.timedelta(minutes=1))
     [(name, entry)] = app.conf.beat_schedule.items()
     assert (name, entry["schedule"]) == ("assignment_pipeline.rollout_watch", 60)
     assert tasks.rollout_watch() == {"phase": None, "firing": [], "demoted_to": None}
+    report = WatchReport(at=None, phase="production-10", alerts=(), why="it fires", error=StoreUnavailableError("gone"))
+    monkeypatch.setattr(Coordinator, "watch_rollout", lambda _: report)
+    with pytest.raises(StoreUnavailableError):
+        tasks.rollout_watch()
+    assert caplog.messages == ["not rolled back: it fires"]
 
 
 @given(st.text(), st.lists(st.text(min_size=1), min_size=1, max_size=5, unique=True))

@@ -274,6 +274,9 @@ def _watches(own: _PerProcess) -> Callable[..., dict[str, Any]]:
     def rollout_watch(_: Any) -> dict[str, Any]:
         """Look at the rollout's alerts, once; roll back on one that fires."""
         look = own.coordinator().watch_rollout()
+        if look.error is not None:
+            _LOG.error("not rolled back: %s", look.why or "no alert could be told of")
+            raise look.error
         demoted = look.demoted.phase if look.demoted is not None else None
         return {"phase": look.phase, "firing": [alert.rule.name for alert in look.firing], "demoted_to": demoted}
 

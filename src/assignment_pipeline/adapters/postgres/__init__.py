@@ -17,7 +17,8 @@ from assignment_pipeline.adapters.postgres.bookings import bookings_view
 from assignment_pipeline.adapters.postgres.host import AsyncStandaloneHost, StandaloneHost
 from assignment_pipeline.adapters.postgres.joined import AsyncJoinedStore, JoinedStore
 from assignment_pipeline.adapters.postgres.locks import AsyncPostgresLockManager, PostgresLockManager
-from assignment_pipeline.adapters.postgres.rights import Purpose, check_grants, grants
+from assignment_pipeline.adapters.postgres.purposes import Purpose
+from assignment_pipeline.adapters.postgres.rights import check_grants, grants
 from assignment_pipeline.adapters.postgres.schema import (
     SCHEMA,
     SCHEMA_VERSION,

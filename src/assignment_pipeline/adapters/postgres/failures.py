@@ -9,6 +9,7 @@ from psycopg import conninfo as conninfos
 from psycopg import errors
 
 from assignment_pipeline.adapters.postgres.line import SilentError
+from assignment_pipeline.adapters.postgres.purposes import remedy_for
 from assignment_pipeline.errors import (
     CommitUnknownError,
     InvalidValueError,
@@ -35,6 +36,7 @@ _LOCK_TIMEOUT = "55P03"
 _IDLE_TIMEOUT = "25P03"
 
 _RELATION = re.compile(r'relation "([^"]+)"')
+_DENIED = re.compile(r"permission denied for (?:table|view|function|relation) (\S+)")
 
 
 class AgainError(Exception):
@@ -116,7 +118,7 @@ def translate(error: psycopg.Error, where: str, *, closed: bool, commits: bool, 
     elif state in _MISSING:
         found = SchemaMismatchError(where, "all tables and functions of the schema", detail)
     elif state == _NO_RIGHT:
-        found = MissingRightsError(f"{where}: {detail}")
+        found = _no_right(f"{where}: {detail}")
     elif state == _ISOLATION:
         found = ValueError(f"connection: expected transactions at READ COMMITTED, got {error.diag.message_detail}")
     elif state.startswith(_UNAVAILABLE) or (not state and isinstance(error, errors.OperationalError)):
@@ -124,6 +126,12 @@ def translate(error: psycopg.Error, where: str, *, closed: bool, commits: bool, 
     if found is not error:
         found.__cause__ = error
     return found
+
+
+def _no_right(detail: str) -> MissingRightsError:
+    denied = _DENIED.search(detail)
+    remedy = remedy_for(denied[1]) if denied else None
+    return MissingRightsError(detail) if remedy is None else MissingRightsError(detail, remedy)
 
 
 def translate_from_host(error: Exception, where: str, *, closed: bool) -> Exception:

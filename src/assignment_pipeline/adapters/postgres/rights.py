@@ -2,81 +2,21 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 from psycopg import sql
 
+from assignment_pipeline.adapters.postgres.purposes import FUNCTIONS, LETTERS, TABLES, VIEW, Purpose
 from assignment_pipeline.adapters.postgres.schema import FIND_FUNCTIONS, SCHEMA, checked, on_connection, place
 from assignment_pipeline.adapters.postgres.work import Statement, Work, in_transaction
 from assignment_pipeline.adapters.schema_parts import PIPELINE
 from assignment_pipeline.errors import InvalidValueError
 
 
-class Purpose(enum.StrEnum):
-    """What a role is for."""
-
-    WEB = "web"
-    """An application that takes bookings: enqueues, assigns, cancels, and does what staff do."""
-
-    WORKER = "worker"
-    """A process that sweeps what is due, and works on shadow cases."""
-
-    OPERATOR = "operator"
-    """A person who steers the rollout, decides on reviews, and clears away old events."""
-
-    READER = "reader"
-    """A dashboard: it reads what happened, and neither bundles nor leases."""
-
-
-_LETTERS = {"S": "SELECT", "I": "INSERT", "U": "UPDATE", "D": "DELETE"}
-_VIEW = frozenset({"SELECT"})
-
-# For each table and view, in the order of `Purpose`. Events and history are only inserted.
-TABLES = {
-    "assignment_schema": ("S", "S", "S", "S"),
-    "assignment_records": ("SIU", "SIU", "SIU", "S"),
-    "record_documents": ("S", "S", "S", "S"),
-    "booking_table_assignments": ("SID", "SID", "SID", "S"),
-    "booking_assignment_state_history": ("SI", "SI", "SI", "S"),
-    "assignment_stepless_changes": ("SI", "SI", "SI", "S"),
-    "booking_assignment_attempts": ("SI", "SI", "SI", "S"),
-    "observability_events": ("SI", "SI", "SID", "S"),
-    "table_blocks": ("SID", "SID", "SID", "S"),
-    "assignment_leases": ("SIUD", "SIUD", "SIUD", ""),
-    "assignment_rollout": ("S", "S", "SU", "S"),
-    "assignment_rollout_history": ("S", "S", "SI", "S"),
-    "rollout_in_force": ("S", "S", "S", "S"),
-    "assignment_shadow_bundles": ("SIUD", "SIUD", "SIUD", ""),
-    "assignment_shadow_cases": ("SI", "SIUD", "SIUD", ""),
-    # Of a standalone host; `bookings` may also be a view over the host's own table.
-    "restaurants": ("SIU", "S", "SIU", "S"),
-    "table_inventory": ("SID", "S", "SID", "S"),
-    "table_adjacencies": ("SID", "S", "SID", "S"),
-    "table_combinations": ("SID", "S", "SID", "S"),
-    "bookings": ("SIU", "SIU", "SIU", "S"),
-    "booking_documents": ("S", "S", "S", "S"),
-    "venue_documents": ("S", "S", "S", "S"),
-}
-
-_WRITERS = (Purpose.WEB, Purpose.WORKER, Purpose.OPERATOR)
-
-# Functions run with the rights of their caller, and call each other.
-FUNCTIONS: Mapping[str, Sequence[Purpose]] = {
-    **dict.fromkeys(("take_restaurants", "lock_restaurants", "guard", "begin_commit", "commit"), _WRITERS),
-    **dict.fromkeys(("is_name", "enqueue"), _WRITERS),
-    **dict.fromkeys(("blocked_span", "occupied", "wake", "tell", "block", "unblock", "acquire", "release"), _WRITERS),
-    **dict.fromkeys(("load", "look", "page", "knows", "taken", "arrivals", "turn_minutes"), _WRITERS),
-    **dict.fromkeys(("due", "put_back"), (Purpose.WORKER, Purpose.OPERATOR)),
-    **dict.fromkeys(("revise", "await_commits"), (Purpose.OPERATOR,)),
-    **dict.fromkeys(("as_uuid", "as_bigint", "time_bucket"), tuple(Purpose)),
-}
-
-
 def rights_of(table: str) -> frozenset[str]:
     """What any purpose takes of that table or view."""
-    return frozenset(_LETTERS[letter] for letters in TABLES[table] for letter in letters)
+    return frozenset(LETTERS[letter] for letters in TABLES[table] for letter in letters)
 
 
 FIND_RELATIONS = """
@@ -177,8 +117,8 @@ def _wanted(purpose: Purpose, schema: str, where: str) -> Work[_Wanted]:
     tables = {}
     for name, letters in TABLES.items():
         if name in kinds:
-            rights = frozenset(_LETTERS[letter] for letter in letters[column])
-            tables[name] = rights & _VIEW if kinds[name] == "v" else rights
+            rights = frozenset(LETTERS[letter] for letter in letters[column])
+            tables[name] = rights & VIEW if kinds[name] == "v" else rights
     functions = {}
     for name, purposes in FUNCTIONS.items():
         for (signature,) in (yield Statement(FIND_FUNCTIONS, (schema, [name]))):
@@ -196,7 +136,7 @@ def _statements(role: str, purpose: Purpose, schema: str, where: str) -> Work[st
     by_rights: dict[str, list[str]] = {}
     for name, rights in wanted.tables.items():
         if rights:
-            by_rights.setdefault(", ".join(one for one in _LETTERS.values() if one in rights), []).append(name)
+            by_rights.setdefault(", ".join(one for one in LETTERS.values() if one in rights), []).append(name)
     called = [signature for signature, wants in wanted.functions.items() if wants]
     lines = [
         f"-- What the purpose {purpose} takes, and no more. Run it as the owner of the tables; again after `db init`.",

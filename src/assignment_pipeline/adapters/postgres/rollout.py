@@ -12,12 +12,18 @@ from typing import Any, TypeVar
 import psycopg
 
 from assignment_pipeline.adapters.postgres.codec import document, events_of, optional_moment_of
+from assignment_pipeline.adapters.postgres.purposes import STEERS, TELLS, remedy_for
 from assignment_pipeline.adapters.postgres.reads import Reads
 from assignment_pipeline.adapters.postgres.store_work import StoreWork
-from assignment_pipeline.adapters.postgres.work import Work
+from assignment_pipeline.adapters.postgres.work import Statement, Work
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.rollout import RolloutRevision
-from assignment_pipeline.errors import CommitUnknownError, StaleRolloutError, StoreUnavailableError
+from assignment_pipeline.errors import (
+    CommitUnknownError,
+    MissingRightsError,
+    StaleRolloutError,
+    StoreUnavailableError,
+)
 
 T = TypeVar("T")
 
@@ -48,6 +54,17 @@ OWN = "SELECT id FROM assignment_pipeline.restaurants"
 REVISE = "SELECT assignment_pipeline.revise(%s)"
 
 AWAIT_COMMITS = "SELECT assignment_pipeline.await_commits()"
+
+# Rights are held by the role, by one that it is a member of, or by everybody.
+LACKS = """
+SELECT p.proname::text FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+WHERE n.nspname = %s::text AND p.proname = ANY (%s::text[])
+    AND NOT pg_catalog.has_function_privilege(p.oid, 'EXECUTE'::text)
+UNION ALL
+SELECT c.relname::text FROM pg_catalog.jsonb_each_text(%s) AS wanted(name, right_)
+JOIN pg_catalog.pg_class c ON c.relname = wanted.name JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s::text AND NOT pg_catalog.has_table_privilege(c.oid, wanted.right_)
+"""
 
 PATIENCE = 10.0
 """Seconds to wait for commits that have begun before."""
@@ -83,6 +100,20 @@ class Revisions:
 
     def restaurants(self) -> tuple[str, ...]:
         return self._do(lambda: _restaurants(self._work.reads))
+
+    def require_rights(self, *, steers: bool) -> None:
+        """
+        Make sure that this role may keep events and, where it *steers*, move the rollout. Changes nothing.
+
+        Raises:
+            MissingRightsError: It may not.
+        """
+        wanted = {**STEERS, **TELLS} if steers else TELLS
+        lacks = self._do(lambda: _lacks(self._work.reads, wanted))
+        if lacks:
+            remedies = (remedy_for(name) for name in lacks)
+            names = f"it may not use {', '.join(lacks)}"
+            raise MissingRightsError(names, next(filter(None, remedies), MissingRightsError.remedy))
 
     def _await_commits(self) -> None:
         give_up_at = time.monotonic() + PATIENCE
@@ -131,6 +162,14 @@ def _revise(reads: Reads, revision: RolloutRevision, events: Sequence[Event]) ->
     if not revision.is_same_change(found) or found.created_at is None:
         raise StaleRolloutError(revision.generation - 1, found.generation)
     return found
+
+
+def _lacks(reads: Reads, wanted: Mapping[str, str]) -> Work[list[str]]:
+    functions = [name for name, right in wanted.items() if right == "EXECUTE"]
+    tables = {name: right for name, right in wanted.items() if name not in functions}
+    rows = yield Statement(LACKS, (reads.schema, functions, document(tables), reads.schema))
+    found = {name for (name,) in rows}
+    return [name for name in wanted if name in found]
 
 
 def _restaurants(reads: Reads) -> Work[tuple[str, ...]]:

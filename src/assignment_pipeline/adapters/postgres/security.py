@@ -9,7 +9,8 @@ import attrs
 from psycopg import sql
 
 from assignment_pipeline.adapters.postgres.bookings import INVOKER_SINCE
-from assignment_pipeline.adapters.postgres.rights import TABLES, rights_of
+from assignment_pipeline.adapters.postgres.purposes import TABLES
+from assignment_pipeline.adapters.postgres.rights import rights_of
 from assignment_pipeline.adapters.postgres.schema import PARTS, PIN, SCHEMA, checked, on_connection, place
 from assignment_pipeline.adapters.postgres.work import Statement, Work, in_transaction
 from assignment_pipeline.adapters.schema_parts import PIPELINE

@@ -13,6 +13,8 @@ from assignment_pipeline.cli.rollout.numbers import counting
 from assignment_pipeline.cli.rollout.steering import steered
 from assignment_pipeline.cli.supervisor import Stop
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
+from assignment_pipeline.errors import MissingRightsError, StoreUnavailableError
+from assignment_pipeline.redaction import redacted
 from assignment_pipeline.rollout.watching import Alerts, Demote, Watcher, WatchReport
 
 
@@ -39,19 +41,37 @@ def watch(
     with steered(app, db, heeds_environment=False) as steering:
         store: Any = counting(app or "", steering.rollout.store)
         watcher = Watcher(store, steering.rollout, alerts=Alerts(store), demote=demote)
+        _require_rights(watcher)
         if once:
             look = watcher.look()
             _tell(look, as_json=as_json)
+            if look.error is not None:
+                complain(look.error)
             raise typer.Exit(NO if look.firing or look.unhealthy else GOOD)
         last: list[Any] = [None]
 
         def seen(look: WatchReport) -> None:
             facts = (look.phase, tuple((alert.rule.name, alert.state) for alert in look.alerts), look.unhealthy is None)
-            if facts != last[0] or look.demoted is not None:
+            if facts != last[0] or look.demoted is not None or look.error is not None:
                 _tell(look, as_json=as_json)
             last[0] = facts
 
         watcher.run(dt.timedelta(seconds=interval), Stop(), seen, complain)
+
+
+def _require_rights(watcher: Watcher) -> None:
+    """
+    Refuse a role that could not roll back when an alert fires: until then, nobody would notice.
+
+    Raises:
+        MissingRightsError: It is one.
+    """
+    try:
+        watcher.require_rights()
+    except MissingRightsError:
+        raise
+    except StoreUnavailableError:
+        pass  # Each look says so, and it may be back for the next.
 
 
 def _tell(look: WatchReport, *, as_json: bool) -> None:
@@ -64,6 +84,7 @@ def _tell(look: WatchReport, *, as_json: bool) -> None:
                 "told": [event.type.value for event in look.told],
                 "demoted_to": look.demoted.phase if look.demoted else None,
                 "why": look.why,
+                "error": redacted(look.error) if look.error is not None else None,
                 "unhealthy": look.unhealthy,
             }
         )

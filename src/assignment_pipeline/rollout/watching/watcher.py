@@ -12,7 +12,7 @@ import attrs
 
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.rollout import RolloutRevision
-from assignment_pipeline.errors import AssignmentPipelineError, RolloutRefusedError
+from assignment_pipeline.errors import AssignmentPipelineError, CommitUnknownError, RolloutRefusedError
 from assignment_pipeline.ports import EventSink, FlagResolver, MetricsStore, RolloutStore
 from assignment_pipeline.rollout.control import ROLLBACK, Answer, Phase, Rollout
 from assignment_pipeline.rollout.control.exposure import exposure_lately
@@ -62,6 +62,8 @@ class WatchReport:
 
         demoted: The revision that leads back, if there is one.
 
+        error: What kept it from telling of an alert, or from rolling back; None if nothing did.
+
         unhealthy: What ran elsewhere than the flags said in the last hour, in words; None if nothing did.
 
         why: Why it does, or why it does not although an alert fires.
@@ -73,6 +75,7 @@ class WatchReport:
     told: tuple[Event, ...] = ()
     demoted: RolloutRevision | None = None
     why: str | None = None
+    error: AssignmentPipelineError | None = None
     unhealthy: str | None = None
 
     @property
@@ -119,9 +122,24 @@ class Watcher:
             raise TypeError(msg)
         return cls(store, rollout, demote=Demote(demote))
 
+    def require_rights(self) -> None:
+        """
+        Make sure that the store lets it do what it may have to do, if the store can say so. Changes nothing.
+
+        Raises:
+            MissingRightsError: It does not.
+            StoreUnavailableError: The store cannot be reached.
+        """
+        for store, moves in ((self._store, False), (self._rollout.store, self._demote is not Demote.NO)):
+            require = getattr(store, "require_rights", None)
+            if require is not None:
+                require(steers=moves)
+
     def look(self) -> WatchReport:
         """
         Once.
+
+        A rollback that fails is in the report, beside the alert that it was for.
 
         Raises:
             StoreUnavailableError: The store cannot be reached.
@@ -130,12 +148,15 @@ class Watcher:
         current = self._store.rollout()
         now = self._store.now()
         found = self._alerts.check(now, current.created_at)
-        told = changes(found, now)
-        if told:
-            self._store.emit(told)
+        told, error = changes(found, now), None
+        try:
+            if told:
+                self._store.emit(told)
+        except AssignmentPipelineError as failure:  # It is rolled back all the same, and told again.
+            told, error = (), failure
         ran = exposure_lately(self._store, salt=self._rollout.salt)
         unhealthy = ran.missing if ran is not None and ran.answer is Answer.UNHEALTHY else None
-        look = WatchReport(at=now, phase=current.phase, alerts=found, told=told, unhealthy=unhealthy)
+        look = WatchReport(at=now, phase=current.phase, alerts=found, told=told, error=error, unhealthy=unhealthy)
         if not look.firing or self._demote is Demote.NO:
             return look
         return self._lead_back(look, current)
@@ -147,10 +168,15 @@ class Watcher:
             return attrs.evolve(look, why="there is nothing to roll back")
         evidence = {"alerts": [alert.document() for alert in look.firing]}
         try:
-            revision = self._rollout.rollback(target.name, actor=ACTOR, reason=reason, evidence=evidence)
-        except RolloutRefusedError:
-            # Somebody was faster; off is a way back from anywhere.
-            revision = self._rollout.rollback(actor=ACTOR, reason=reason, evidence=evidence)
+            try:
+                revision = self._rollout.rollback(target.name, actor=ACTOR, reason=reason, evidence=evidence)
+            except RolloutRefusedError:
+                # Somebody was faster; off is a way back from anywhere.
+                revision = self._rollout.rollback(actor=ACTOR, reason=reason, evidence=evidence)
+        except CommitUnknownError:
+            raise
+        except AssignmentPipelineError as error:
+            return attrs.evolve(look, why=f"{reason}; nothing was changed", error=error)
         return attrs.evolve(look, demoted=revision, why=reason)
 
     def _target(self, current: RolloutRevision) -> Phase | None:
@@ -184,7 +210,10 @@ class Watcher:
         """
         while not stop:
             try:
-                seen(self.look())
+                look = self.look()
+                seen(look)
+                if look.error is not None:
+                    raise look.error
             except AssignmentPipelineError as error:
                 logger.warning("a look at the rollout failed: %s", error)
                 failed(error)
