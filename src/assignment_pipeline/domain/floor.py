@@ -526,6 +526,11 @@ class FloorPlan(Printed):
         left = len(self.holds) - self.releases(ahead)
         return self.holds[left - 1] if left else None
 
+    def last_release(self, ahead: int | None) -> int | None:
+        """How many minutes before the arrival the last hold-back ended, or None where none has."""
+        ended = self.releases(ahead)
+        return self.holds[len(self.holds) - ended] if ended else None
+
     @cached_property
     def positions(self) -> dict[str, int]:
         """Where each table stands in `tables`, and so which bit of a mask it is."""

@@ -203,7 +203,8 @@ class SeatingRequest(Printed):
 
         blocked: For how long its tables are kept from others.
 
-        not_before: The earliest time at which a party can still be seated, or None where the clock does not count.
+        not_before: The earliest time at which a party can still be seated, or None where the clock does not count. Of a
+            party that has tables, when others were last released to it.
 
         at_door: Whether the party is there already: the hours of service were looked at, and a person has decided.
     """

@@ -22,7 +22,7 @@ class Changes:
 
     Attributes:
         left: The bookings of those who could move and no longer do as they did: they have gone, sit elsewhere, must
-            stay, or ask for something else.
+            stay, ask for something else, or could go to tables that were held back from them.
 
         taken: What somebody has who was not there before, as masks, each with its span.
 
@@ -102,7 +102,7 @@ class Parties:
         left, frees, there = set(), False, self.movable.get
         for booking_id, party in [known for known in before.movable.items() if there(known[0]) is not known[1]]:
             now = there(booking_id)
-            if now is None or not _asks_as(now, party):
+            if now is None or not self._asks_as(now, party):
                 left.add(booking_id)
                 frees = True
             elif now.tables != party.tables:
@@ -115,16 +115,18 @@ class Parties:
         frees = frees or any(_beyond(before.fixed, self.fixed))
         return Changes(frozenset(left), tuple(taken), frees)
 
+    def _asks_as(self, party: Sitting, before: Sitting) -> bool:
+        """Whether it asks for the same. Where tables were released to it in between, it could sit elsewhere, too."""
+        one, other = party.request, before.request
+        if one.booking is not other.booking and not one.booking.same_request(other.booking):
+            return False
+        if one.not_before != other.not_before and self._seatings.choice(one) is not self._seatings.choice(other):
+            return False
+        return one.blocked is other.blocked or one.blocked == other.blocked
+
     def _sits_as_offered(self, party: Sitting) -> bool:
         """Whether the engine would give it its tables. Who has others keeps them or moves to some, so they count."""
         return self._floor.home(party) in self._seatings.choice(party.request).places
-
-
-def _asks_as(party: Sitting, before: Sitting) -> bool:
-    one, other = party.request, before.request
-    if one.booking is not other.booking and not one.booking.same_request(other.booking):
-        return False
-    return one.blocked is other.blocked or one.blocked == other.blocked
 
 
 def _beyond(one: dict[Span, int], other: dict[Span, int]) -> Iterator[tuple[int, Span]]:

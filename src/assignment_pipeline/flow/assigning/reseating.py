@@ -13,7 +13,7 @@ from assignment_pipeline.domain.made import maker
 from assignment_pipeline.domain.policy import Reseat
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import Move
-from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute
 from assignment_pipeline.errors import StaleRecordError
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext
 from assignment_pipeline.flow.call import Call
@@ -31,7 +31,7 @@ MADE_ROOM = "made_room"
 MOST_KNOWN = 4_096
 """So many parties of the last looks are kept; then all are forgotten."""
 
-_KNOWN: dict[str, tuple[AssignmentRecord, Booking | None, Sitting | None]] = {}
+_KNOWN: dict[str, tuple[AssignmentRecord, Booking | None, dt.datetime | None, Sitting | None]] = {}
 
 
 def may_help(context: DecisionContext, request: SeatingRequest) -> bool:
@@ -65,37 +65,67 @@ def widen(context: DecisionContext, request: SeatingRequest) -> Flow[DecisionCon
 def snapshot(context: DecisionContext, request: SeatingRequest | None = None) -> FloorSnapshot:
     """The floor with the parties on it that may be moved, for *request* if there is one."""
     records, bookings, until = context.loaded.records, context.loaded.bookings, _frozen_until(context)
-    parties, frozen = [], set()
+    parties, frozen, holds = [], set(), context.venue.floor.holds
     for booking_id in sorted(records):
         record = records[booking_id]
         if until is not None and record.allocation is not None and record.allocation.turn.start <= until:
             frozen.add(booking_id)
             continue
-        party = _party_of(record, bookings.get(booking_id))
+        party = _party_of(record, bookings.get(booking_id), _last_release(context, record) if holds else None)
         if party is not None:
             parties.append(party)
     return context.floor(request, sitting=parties, frozen=frozen)
 
 
-def _party_of(record: AssignmentRecord, at_host: Booking | None) -> Sitting | None:
-    """The party of a record, if it may be moved however soon it arrives. Most are as they were at the last look."""
+def release_to_others(context: DecisionContext) -> dt.datetime | None:
+    """When the next tables are released to a party that could be moved then; None where none are."""
+    floor, now = context.venue.floor, context.not_before
+    if now is None or not floor.holds:
+        return None
+    found = []
+    for record in context.loaded.records.values():
+        if record.allocation is not None and record.movable:
+            arrival = record.allocation.turn.start
+            minutes = floor.next_release(minute(arrival) - minute(now))
+            if minutes is not None and minutes * MINUTE > context.venue.policy.freeze:
+                found.append(arrival - minutes * MINUTE)
+    return min(found, default=None)
+
+
+def _last_release(context: DecisionContext, record: AssignmentRecord) -> dt.datetime | None:
+    """When tables that are held back were last released to a party; None where none were."""
+    floor, now = context.venue.floor, context.not_before
+    if now is None or record.allocation is None:
+        return None
+    arrival = record.allocation.turn.start
+    minutes = floor.last_release(minute(arrival) - minute(now))
+    return None if minutes is None else arrival - minutes * MINUTE
+
+
+def _party_of(record: AssignmentRecord, at_host: Booking | None, since: dt.datetime | None) -> Sitting | None:
+    """
+    The party of a record, if it may be moved however soon it arrives. Most are as they were at the last look.
+
+    Args:
+        since: When tables were last released to it. As nothing else depends on the time, its request says no later one.
+    """
     known = _KNOWN.get(record.booking_id)
-    if known is not None and known[0] is record and known[1] is at_host:
-        return known[2]
+    if known is not None and known[0] is record and known[1] is at_host and known[2] == since:
+        return known[3]
     if len(_KNOWN) >= MOST_KNOWN:
         _KNOWN.clear()
-    party = _sitting(record, at_host)
-    _KNOWN[record.booking_id] = record, at_host, party
+    party = _sitting(record, at_host, since)
+    _KNOWN[record.booking_id] = record, at_host, since, party
     return party
 
 
-def _sitting(record: AssignmentRecord, at_host: Booking | None) -> Sitting | None:
+def _sitting(record: AssignmentRecord, at_host: Booking | None, since: dt.datetime | None) -> Sitting | None:
     tables, booking = record.allocation, record.booking
     if tables is None or booking is None or not record.movable:
         return None
     if at_host is not None and (at_host.status == CANCELLED or not at_host.same_request(booking)):
         return None  # The host is about to tell us something.
-    request = _request(booking=at_host or booking, turn=tables.turn, blocked=tables.blocked)
+    request = _request(booking=at_host or booking, turn=tables.turn, blocked=tables.blocked, not_before=since)
     return _party(request=request, tables=tables.tables)
 
 

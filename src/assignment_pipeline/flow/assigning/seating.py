@@ -16,7 +16,7 @@ from assignment_pipeline.domain.result import IMPOSSIBLE, AssignmentResult, Deci
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext
 from assignment_pipeline.flow.assigning.host_rows import disagreement, due_until_row
-from assignment_pipeline.flow.assigning.reseating import may_help, moves, snapshot, widen
+from assignment_pipeline.flow.assigning.reseating import may_help, moves, release_to_others, snapshot, widen
 from assignment_pipeline.flow.effects import Draw, Flow, MakePlan
 from assignment_pipeline.flow.landing import (
     ToCommit,
@@ -155,9 +155,12 @@ def seat(context: DecisionContext, request: SeatingRequest, decision: Decision) 
 
 
 def next_release(context: DecisionContext, request: SeatingRequest) -> dt.datetime | None:
-    """When the next tables are released that are held back from *request*; None where none are, or nothing waits."""
-    minutes = context.venue.floor.next_release(request.ahead)
-    return None if minutes is None or request.ahead is None else request.turn.start - minutes * MINUTE
+    """When the next tables are released to *request*, or to who could make room for it; None where none are."""
+    minutes, others = context.venue.floor.next_release(request.ahead), release_to_others(context)
+    if minutes is None or request.ahead is None:
+        return others
+    own = request.turn.start - minutes * MINUTE
+    return own if others is None else min(own, others)
 
 
 def _could_be_woken(record: AssignmentRecord | None, request: SeatingRequest) -> bool:
