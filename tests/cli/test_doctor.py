@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import os
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from assignment_pipeline import Coordinator, FixedFlags, LegacyResult, Mode
 from assignment_pipeline.adapters.sqlite import SQLiteStore
 from assignment_pipeline.rollout.flags import StoreFlags
+from assignment_pipeline.testing import FakeClock
 from tests.contract.rows import HOUSE, RowHost, book
 from tests.contract.test_hosts import SQLiteRig
 
@@ -71,6 +73,20 @@ def test_a_shadow_by_flags_of_the_applications_own_is_looked_at(cli, backend):
     assert found["flags-agree"] == ("good", "the application's flags decide: 1 restaurant shadow by fixed")
     assert found["shadow"] == ("wrong", "2 of 2 answers of legacy's in a day could not be compared")
     assert found["flags-applied"][1].endswith("the application's flags: 1 restaurant shadow by fixed")
+
+
+def behind():
+    """An application whose store was given a clock that is behind."""
+    clock = FakeClock(dt.datetime.now(dt.UTC) - dt.timedelta(hours=2))
+    store = SQLiteStore(os.environ[DATABASE], host=RowHost(), clock=clock)
+    return Coordinator(store, flags=FixedFlags(Mode.ACTIVE))
+
+
+def test_a_store_with_another_time_is_named(cli, backend):
+    """What it decides on goes by that time."""
+    assert doctor(cli, "following")["clock"][0] == "good"
+    health, evidence = doctor(cli, "behind")["clock"]
+    assert (health, evidence.partition(":")[0]) == ("wrong", "this process is 2")
 
 
 def test_flags_that_raise_are_named(cli, backend):

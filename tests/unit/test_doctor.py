@@ -14,7 +14,7 @@ from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError
 from assignment_pipeline.ports import FlagDecision
 from assignment_pipeline.rollout.control import PHASES
-from assignment_pipeline.rollout.doctor import AppFlags, Health, examine
+from assignment_pipeline.rollout.doctor import AppFlags, Health, examine, examine_clock
 from assignment_pipeline.rollout.doctor.checks import check_facts
 from assignment_pipeline.rollout.doctor.facts import Facts
 from assignment_pipeline.rollout.flags.document import settings_document
@@ -290,3 +290,19 @@ def test_a_new_store_is_healthy():
         "unsettled",
         "events",
     ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "health", "says"),
+    [
+        (0, Health.GOOD, "0 seconds apart"),
+        (-60, Health.GOOD, "60 seconds apart"),
+        (61, Health.WRONG, "0:01:01 ahead of the store: 2031-05-01 20:01:01 UTC here, 2031-05-01 20:00:00 there"),
+        (-3 * 86400, Health.WRONG, "3 days, 0:00:00 behind the store: 2031-04-28 20:00:00 UTC here"),
+    ],
+)
+def test_clocks_that_differ_by_more_than_a_minute_are_named(seconds, health, says):
+    """With both times, and by how much."""
+    found = examine_clock(NOW, NOW + dt.timedelta(seconds=seconds))
+    assert found.health is health
+    assert says in found.evidence

@@ -108,6 +108,19 @@ def test_the_whole_way(rollout, store, clock):
         advance(rollout, force=True, reason="further")
 
 
+def test_a_clock_that_is_behind_moves_nothing_on(store, gates, at):
+    """A phase that began in the past would have had its time at once; a way back is taken all the same."""
+    at("production-shadow")
+    rollout = Rollout(store, gates=gates, clock=FakeClock(store.rollout().created_at - HOUR))
+    for onwards in (
+        lambda: rollout.enter("production-10", actor="dana", reason="by force", force=True),
+        lambda: advance(rollout, reason="by force", force=True),
+    ):
+        with pytest.raises(RolloutRefusedError, match=r"the store's clock says .*, before the last change, at "):
+            onwards()
+    assert rollout.rollback(actor="dana", reason="guests suffer").phase == "rollback"
+
+
 def test_attempts_at_a_phase_are_counted(rollout, at, clock):
     """Each stay is one, however many changes of lists it has; a row says at which attempt its gates passed."""
     at("production-10")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -23,6 +24,7 @@ from assignment_pipeline.rollout.doctor import (
     Health,
     Restaurants,
     examine,
+    examine_clock,
     examine_host,
     examine_room,
     examine_timezones,
@@ -98,9 +100,10 @@ def _of_app(app: str, named: Sequence[str]) -> Sequence[Finding]:
         found = examine(store, os.environ, _dropped(coordinator, store), flags)
         if found[0].health is Health.WRONG:
             return found
-        now = store.now()
+        now, here = store.now(), dt.datetime.now(dt.UTC)
         return (
             *found,
+            examine_clock(now, here),
             *examine_timezones(store, now, restaurants),
             *examine_venues(store, now, restaurants),
             *examine_host(store, now, restaurants),
@@ -123,9 +126,11 @@ def _of_db(db: Database | None, named: Sequence[str]) -> Sequence[Finding]:
         unknown = sorted({*named}.difference(store.restaurants()))
         if unknown:
             refuse("--restaurant", "a restaurant that the database knows", repr(unknown[0]))
-        now, restaurants = store.now(), Restaurants.of(store, named)
+        now, here = store.now(), dt.datetime.now(dt.UTC)
+        restaurants = Restaurants.of(store, named)
         return (
             *found,
+            examine_clock(now, here),
             *examine_timezones(store, now, restaurants),
             *examine_venues(store, now, restaurants),
             *examine_room(store),

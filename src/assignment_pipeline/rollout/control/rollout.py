@@ -230,6 +230,7 @@ class Rollout:
         self._refuse(standing, *_overridden(standing))
         if standing.phase == target:
             return standing.revision
+        self._refuse(standing, *_out_of_order(standing))
         if target == standing.next and target.exposure:
             blocking = standing.blocking
         elif self.ladder.is_free(standing.phase, target):
@@ -246,7 +247,7 @@ class Rollout:
             return ["it was rolled back; a phase has to be entered again"]
         if standing.next is None:
             return ["it is the last phase"]
-        return _overridden(standing)
+        return [*_overridden(standing), *_out_of_order(standing)]
 
     def _move(
         self, standing: Standing, target: Phase, change: str, blocking: Sequence[str], by: _By
@@ -405,6 +406,15 @@ class Rollout:
             if isinstance(self.store, EventSink):
                 self.store.emit(gate_events(standing))
             raise RolloutRefusedError(standing.revision.phase, because)
+
+
+def _out_of_order(standing: Standing) -> list[str]:
+    """By a clock that was behind, the next phase would have begun in the past: its gates would pass too early."""
+    last = standing.revision.created_at
+    if last is None or standing.now >= last:
+        return []
+    times = f"{standing.now:%Y-%m-%d %H:%M:%S}, before the last change, at {last:%Y-%m-%d %H:%M:%S} UTC"
+    return [f"the store's clock says {times}: set it right (`assignment-pipeline doctor` compares it with this one)"]
 
 
 def _overridden(standing: Standing) -> list[str]:

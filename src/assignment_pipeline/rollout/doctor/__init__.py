@@ -2,6 +2,7 @@
 
 from assignment_pipeline.rollout.doctor.app_flags import AppFlags
 from assignment_pipeline.rollout.doctor.checks import Examined, examine
+from assignment_pipeline.rollout.doctor.clocks import examine_clock
 from assignment_pipeline.rollout.doctor.diagnosis import Finding, Health
 from assignment_pipeline.rollout.doctor.host import Loads, examine_host
 from assignment_pipeline.rollout.doctor.restaurants import Restaurants
@@ -18,6 +19,7 @@ __all__ = [
     "Loads",
     "Restaurants",
     "examine",
+    "examine_clock",
     "examine_host",
     "examine_room",
     "examine_timezones",
