@@ -198,7 +198,7 @@ def test_statements_of_one_assign_on_sqlite(statements, on_sqlite, parties):
     half_full(on_sqlite, parties)
     statements.clear()
     assert on_sqlite.assign(guest(parties)).outcome == "confirmed"
-    assert len(statements) <= 36, statements
+    assert len(statements) <= 32, statements
 
 
 def test_statements_of_a_day_on_sqlite(statements, on_sqlite):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -35,6 +35,8 @@ from assignment_pipeline.adapters.sqlite.reads import (
     seats_in,
     sitting,
 )
+from assignment_pipeline.adapters.sqlite.seen import Seen
+from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.in_sql import in_sql
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, in_order, sat_at_twice
 from assignment_pipeline.domain.venue import Venue
@@ -171,20 +173,35 @@ class Commits:
 
     reads: Reads
 
-    def commit(self, connection: sqlite3.Connection, changes: Sequence[AssignmentChange]) -> None:
+    def commit(
+        self, connection: sqlite3.Connection, changes: Sequence[AssignmentChange], seen: Seen | None = None
+    ) -> None:
+        """
+        See `AssignmentStore.commit`.
+
+        Args:
+            seen: What a load has found and is still so: it is not read again.
+        """
         ordered = in_order(changes)
         rows = cursor_of(connection)
-        before = find_records(rows, [change.record.booking_id for change in ordered])
-        after = self._check(connection, rows, ordered, before)
+        if seen is not None and not seen.covers(ordered):
+            seen = None
+        booking_ids = [change.record.booking_id for change in ordered]
+        before = seen.records(booking_ids) if seen else find_records(rows, booking_ids)
+        after = self._check(connection, rows, ordered, before, seen)
         check_caps(ordered, partial(arrivals, rows))
         now = self.reads.clock.now()
         taken = [new for booking_id, record in after.items() for new in _taken(before.get(booking_id), record)]
-        # The host is asked before anything is written, for it may leave out what it finds among our seats.
-        contested = self._contested_by_others(connection, rows, taken)
+        if seen:
+            contested = _contested(taken, (*seen.taken_beside(after), *_occupied_by(after.values())))
+        else:  # The host is asked before anything is written, for it may leave out what it finds among our seats.
+            contested = self._contested_by_others(connection, rows, taken)
         if before:
             rows.executemany(GIVE_UP, [(booking_id,) for booking_id in before])
         rows.executemany(TAKE, [SEATS.row(seat) for record in after.values() for seat in seats_of(record)])
-        contested |= _contested_by_us(rows, taken) | _contested_by_sitting(rows, taken, after, now)
+        if not seen:
+            contested |= _contested_by_us(rows, taken)
+        contested |= _contested_by_sitting(rows, taken, after, now)
         if contested:
             raise TableConflictError(tuple(sorted(contested)))
         self._write(rows, ordered, after, now)
@@ -197,14 +214,20 @@ class Commits:
         rows: sqlite3.Cursor,
         changes: Sequence[AssignmentChange],
         before: Mapping[str, AssignmentRecord],
+        seen: Seen | None,
     ) -> dict[str, AssignmentRecord]:
         """Refuse what was decided on something older than what is there; else the records as they will be."""
         after: dict[str, AssignmentRecord] = {}
         venues: dict[str, Venue] = {}
         seating = {change.record.restaurant_id for change in changes if change.seats}
-        in_force = generation(rows)
-        guarded = [change.record.booking_id for change in changes if change.preconditions is not None]
-        found, _ = self.reads.bookings(connection, guarded)
+        found: Mapping[str, Booking]
+        if seen:
+            venues[seen.context.venue.id] = seen.context.venue
+            in_force, found = seen.context.generation, seen.context.bookings
+        else:
+            in_force = generation(rows)
+            guarded = [change.record.booking_id for change in changes if change.preconditions is not None]
+            found, _ = self.reads.bookings(connection, guarded)
         for change in changes:
             booking_id, restaurant_id = change.record.booking_id, change.record.restaurant_id
             current = before.get(booking_id)
@@ -369,6 +392,14 @@ def _taken(before: AssignmentRecord | None, after: AssignmentRecord) -> list[_Ta
     for table_id, window in after.taking(before):
         new[window].add(table_id)
     return [_Taken(after.booking_id, after.restaurant_id, frozenset(tables), window) for window, tables in new.items()]
+
+
+def _occupied_by(records: Iterable[AssignmentRecord]) -> Iterator[Occupied]:
+    """What *records* have."""
+    for record in records:
+        if record.allocation is not None:
+            for table_id in record.tables:
+                yield Occupied(table_id=table_id, window=record.allocation.blocked, booking_id=record.booking_id)
 
 
 def _contested(taken: Iterable[_Taken], others: Iterable[Occupied]) -> set[str]:

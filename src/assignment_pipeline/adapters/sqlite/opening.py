@@ -14,6 +14,7 @@ from typing import Any
 
 from assignment_pipeline.adapters.sqlite.files import Files
 from assignment_pipeline.adapters.sqlite.naming import is_address
+from assignment_pipeline.adapters.sqlite.seen import Seen
 from assignment_pipeline.domain.checks import named
 from assignment_pipeline.errors import InvalidValueError, SchemaMismatchError, StoreUnavailableError
 
@@ -22,6 +23,10 @@ OLDEST_SQLITE = (3, 35, 0)
 
 CACHED_STATEMENTS = 256
 WAL_PAUSE = 0.01
+
+# SQLite changes it for a connection with each commit of another one, of this process or not. What is written on the
+# connection itself does not change it.
+DATA_VERSION = "PRAGMA data_version"
 
 _UNAVAILABLE = frozenset(
     {
@@ -118,9 +123,12 @@ class FileConnection(sqlite3.Connection):
 
     Attributes:
         files: The files that it works on, where a lender has looked.
+
+        seen: What the last load on it has found, and the `data_version` of that.
     """
 
     files: Files
+    seen: tuple[int, Seen] | None = None
 
     def is_closed(self) -> bool:
         """Whether it has been closed."""
@@ -184,6 +192,32 @@ def cursor_of(connection: sqlite3.Connection) -> sqlite3.Cursor:
     cursor = connection.cursor()
     cursor.row_factory = None
     return cursor
+
+
+def data_version(connection: sqlite3.Connection) -> int:
+    """What stays the same, in its snapshots, as long as nobody commits on another connection."""
+    version: int = cursor_of(connection).execute(DATA_VERSION).fetchone()[0]
+    return version
+
+
+def still_seen(connection: sqlite3.Connection) -> Seen | None:
+    """
+    What the last load on *connection* has found, if all of that is so in its transaction; else None.
+
+    Nothing was committed since, on any connection: the `Writer` has a connection forget what it has seen when it has
+    written on it.
+    """
+    if not isinstance(connection, FileConnection) or connection.seen is None:
+        return None
+    version, seen = connection.seen
+    return seen if version == data_version(connection) else None
+
+
+def roll_back(connection: FileConnection) -> None:
+    """Undo the transaction that is open on *connection*, if one is."""
+    with contextlib.suppress(sqlite3.Error):
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 def _check_library() -> None:

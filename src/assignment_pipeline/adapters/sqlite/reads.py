@@ -26,6 +26,7 @@ from assignment_pipeline.adapters.sqlite.codec import (
 )
 from assignment_pipeline.adapters.sqlite.host import FIND_BOOKINGS, StandaloneHost, listed
 from assignment_pipeline.adapters.sqlite.opening import cursor_of
+from assignment_pipeline.adapters.sqlite.seen import Seen
 from assignment_pipeline.adapters.venues import Venues
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import MAX_TURN, Booking
@@ -167,6 +168,11 @@ class Reads:
     venues: Venues
 
     def load(self, connection: sqlite3.Connection, query: LoadQuery) -> AssignmentContext | None:
+        seen = self.look(connection, query)
+        return None if seen is None else seen.context
+
+    def look(self, connection: sqlite3.Connection, query: LoadQuery) -> Seen | None:
+        """What `load` answers, with what was asked."""
         rows = cursor_of(connection)
         now = self.clock.now()
         venue = self.venue(connection, query.restaurant_id)
@@ -178,7 +184,7 @@ class Reads:
             return None
         window = query.window(venue, records, bookings)
         others = () if window is None else self.host.occupied(connection, venue.id, window)
-        return _context(
+        context = _context(
             now=now,
             generation=generation(rows),
             venue=venue,
@@ -190,12 +196,18 @@ class Reads:
             unreadable=unreadable,
             arrivals=tuple(arrivals(rows, venue.id, window)) if window and venue.policy.pacing else (),
         )
+        return Seen(query, window, context)
+
+    @property
+    def asks_no_other(self) -> bool:
+        """Whether all that is read is in the tables of ours."""
+        return type(self.host.host) is StandaloneHost
 
     def bookings(
         self, connection: sqlite3.Connection, booking_ids: Collection[str]
     ) -> tuple[dict[str, Booking], frozenset[str]]:
         """See `read_bookings`; those of our own host with one statement."""
-        if len(booking_ids) == 1 or type(self.host.host) is not StandaloneHost:
+        if len(booking_ids) == 1 or not self.asks_no_other:
             return read_bookings(partial(self.host.booking, connection), booking_ids)
         ids = dumps([*booking_ids])
         found = [listed(row) for row in cursor_of(connection).execute(FIND_BOOKINGS, (ids,))]

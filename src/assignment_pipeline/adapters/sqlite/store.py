@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -14,13 +15,23 @@ from assignment_pipeline.adapters.sqlite.audit import Audits
 from assignment_pipeline.adapters.sqlite.blocks import Blocks
 from assignment_pipeline.adapters.sqlite.codec import event_row
 from assignment_pipeline.adapters.sqlite.commits import Commits
-from assignment_pipeline.adapters.sqlite.connections import Connections, Kind
+from assignment_pipeline.adapters.sqlite.connections import PAUSE, Connections, Kind
 from assignment_pipeline.adapters.sqlite.joined import JoinedStore
 from assignment_pipeline.adapters.sqlite.metrics import Measures
-from assignment_pipeline.adapters.sqlite.opening import connect, locate, translated
+from assignment_pipeline.adapters.sqlite.opening import (
+    FileConnection,
+    connect,
+    data_version,
+    locate,
+    primary_code,
+    roll_back,
+    still_seen,
+    translated,
+)
 from assignment_pipeline.adapters.sqlite.reads import ReadingStore, Reads
 from assignment_pipeline.adapters.sqlite.rollout import Revisions
 from assignment_pipeline.adapters.sqlite.schema import check_part
+from assignment_pipeline.adapters.sqlite.seen import Seen
 from assignment_pipeline.adapters.sqlite.shadow import Shadows
 from assignment_pipeline.adapters.sqlite.writer import Writer
 from assignment_pipeline.adapters.unwrapping import unwrap
@@ -33,10 +44,12 @@ from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.errors import CommitUnknownError, InvalidValueError, StoreUnavailableError
 from assignment_pipeline.ports import (
+    AssignmentContext,
     CheckedHost,
     Clock,
     Due,
     Host,
+    LoadQuery,
     OnCommit,
 )
 
@@ -52,6 +65,15 @@ _SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
 
 def _refuse_to_end(action: int, *_: object) -> int:
     return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_TRANSACTION else sqlite3.SQLITE_OK
+
+
+def _rolled_back(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+    """What *work* answers, whose transaction leaves nothing behind."""
+    try:
+        return work(connection)
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 class SQLiteStore(Revisions, ReadingStore, Shadows, Measures, Audits):
@@ -99,6 +121,7 @@ class SQLiteStore(Revisions, ReadingStore, Shadows, Measures, Audits):
             raise InvalidValueError("synchronous", f"{', '.join(_SYNCHRONOUS)}", repr(synchronous))
         self._host = host
         self._where = locate(path)
+        self._busy_timeout = busy_timeout
         self._connections = Connections(
             self._where, synchronous=synchronous.upper(), busy_timeout=busy_timeout, prepare=self._check
         )
@@ -135,11 +158,34 @@ class SQLiteStore(Revisions, ReadingStore, Shadows, Measures, Audits):
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         with translated(self._where), self._connections.lend(Kind.READ) as connection:
             connection.execute("BEGIN")
+            return _rolled_back(connection, work)
+
+    def load(self, query: LoadQuery) -> AssignmentContext | None:
+        """See `AssignmentStore.load`. It reads on the connection that the next commit writes on: see `seen`."""
+        if not self._reads.asks_no_other:
+            return super().load(query)
+
+        def look(connection: sqlite3.Connection) -> Seen | None:
+            return self._reads.look(connection, query)
+
+        with translated(self._where), self._connections.lend(Kind.WRITE) as connection:
+            version = self._snapshot(connection)
+            seen = _rolled_back(connection, look)
+            connection.seen = None if seen is None else (version, seen)
+            return None if seen is None else seen.context
+
+    def _snapshot(self, connection: FileConnection) -> int:
+        """Begin to read on a connection that does not wait by itself; its `data_version` then."""
+        deadline = time.monotonic() + self._busy_timeout.total_seconds()
+        while True:
             try:
-                return work(connection)
-            finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                connection.execute("BEGIN")
+                return data_version(connection)
+            except sqlite3.OperationalError as error:
+                roll_back(connection)
+                if primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            time.sleep(PAUSE)
 
     def check_schema(self) -> None:
         self._read(self._check)
@@ -147,7 +193,7 @@ class SQLiteStore(Revisions, ReadingStore, Shadows, Measures, Audits):
     # -- Writing --------------------------------------------------------------------------------------------------
 
     def commit(self, changes: Sequence[AssignmentChange]) -> None:
-        self._writer.run(lambda connection: self._commits.commit(connection, changes))
+        self._writer.run(lambda connection: self._commits.commit(connection, changes, still_seen(connection)))
 
     def knows(self, change: AssignmentChange) -> bool:
         """See `AssignmentStore.knows`: it queues behind the commits of this process, and locks out those of others."""

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from assignment_pipeline import processes
 from assignment_pipeline.adapters.sqlite.connections import Connections, Kind
 from assignment_pipeline.adapters.sqlite.jobs import Job, Tally, Work
-from assignment_pipeline.adapters.sqlite.opening import FileConnection, HookError, primary_code, translate
+from assignment_pipeline.adapters.sqlite.opening import FileConnection, HookError, primary_code, roll_back, translate
 from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError
 
 T = TypeVar("T")
@@ -300,7 +300,7 @@ class Writer(processes.Watched):
                 connection.execute(BEGIN)
                 connection.execute(LOCK)
             except sqlite3.OperationalError as error:
-                _roll_back(connection)
+                roll_back(connection)
                 if primary_code(error) != sqlite3.SQLITE_BUSY:
                     raise
             else:
@@ -331,7 +331,7 @@ class Writer(processes.Watched):
             _end(connection, COMMIT)
             connection.files.require(where)
         except _TransactionEndedError as error:
-            _roll_back(connection)
+            roll_back(connection)
             culprit = RuntimeError(str(error))
             culprit.__cause__ = error.__cause__
             ended_by = group[0 if committing else -1]  # The others are looked at when they have ended.
@@ -339,7 +339,7 @@ class Writer(processes.Watched):
             others = [job for job in group if job is not ended_by]
             self._fail(others, CommitUnknownError(f"{where}: another job ended the transaction"))
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait are told
-            _roll_back(connection)
+            roll_back(connection)
             if committing and (isinstance(error, StoreUnavailableError) or primary_code(error) == sqlite3.SQLITE_IOERR):
                 # The commit may be on the disk although the disk says that it is not, or in a file without a name.
                 detail = error.detail if isinstance(error, StoreUnavailableError) else f"{where}: {error}"
@@ -394,6 +394,7 @@ def _attempt(connection: FileConnection, job: Job[Any], *, is_first: bool) -> tu
         value = job.attempt(connection)
     except BaseException as error:  # noqa: BLE001 - it is raised where it was asked for
         failure = error
+    connection.seen = None
     if connection.is_closed():
         raise _TransactionEndedError(CLOSED) from failure
     if not connection.in_transaction:
@@ -406,9 +407,3 @@ def _attempt(connection: FileConnection, job: Job[Any], *, is_first: bool) -> tu
     if not is_first:
         _end(connection, "RELEASE job")
     return value, failure
-
-
-def _roll_back(connection: FileConnection) -> None:
-    with contextlib.suppress(sqlite3.Error):
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
