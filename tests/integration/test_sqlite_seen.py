@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import sqlite3
 
+import attrs
 import pytest
 
-from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost
+from assignment_pipeline import Coordinator, FixedFlags, Mode, TimeWindow
+from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, writer
 from assignment_pipeline.adapters.sqlite.connections import Kind
 from assignment_pipeline.adapters.sqlite.opening import data_version
 from assignment_pipeline.domain.record import CommitPreconditions
-from assignment_pipeline.errors import StaleRecordError, StaleRolloutError, TableConflictError
+from assignment_pipeline.errors import AssignmentPipelineError, StaleRecordError, StaleRolloutError, TableConflictError
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.ports import LoadQuery
+from assignment_pipeline.testing import FakeClock
 from assignment_pipeline.testing.store_harness import CONFIRM, DINNER, HOUR, make_booking, make_change, make_venue
 
 BOOKING = make_booking("b-1")
@@ -172,6 +176,125 @@ def test_a_commit_for_another_time_looks_for_itself(store, waiting):
     assert change.record.tables == late.record.tables
     with pytest.raises(TableConflictError):
         store.commit([late])
+
+
+def test_what_a_commit_leaves_is_known(asked, store, waiting):
+    """Behind a commit of ours, the next load of that evening reads no seats, no blocks, no floor and no generation."""
+    store.commit([planned(store)])
+    asked.clear()
+    context = store.load(LoadQuery(restaurant_id="r-1", bookings=(make_booking("b-2"),)))
+    tables = [one.split("FROM", 1)[1].split()[0] for one in map(str.strip, asked) if one.startswith("SELECT")]
+    assert tables == ["json_each('[\"b-2\"]')", "bookings", "booking_table_assignments"], tables
+    assert [(row.table_id, row.booking_id) for row in context.taken] == [("T1", "b-1")]
+
+
+class Evenings:
+    """What goes on at two restaurants, drawn by a seed; each happening is a method."""
+
+    def __init__(self, seed, opened):
+        self.draw, self.clock = random.Random(seed), FakeClock(DINNER - 2 * HOUR)
+        self.store, self.other = opened(clock=self.clock), opened(clock=self.clock)
+        for name in ("r-1", "r-2"):
+            self.store.put_venue(make_venue(name, tables=8))
+        self.own, self.beside = (
+            Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=(), clock=self.clock, shadow=None)
+            for store in (self.store, self.other)
+        )
+
+    def booking(self):
+        at = DINNER + self.draw.randrange(-2, 6) * HOUR / 2
+        place = self.draw.choice(["r-1", "r-1", "r-1", "r-2"])
+        return make_booking(f"{place}-{self.draw.randrange(40)}", restaurant_id=place, at=at)
+
+    def assign(self):
+        self.own.assign(self.booking())
+
+    def assign_many(self):
+        bookings = (self.booking() for _ in range(3))
+        self.own.assign_many([*{booking.id: booking for booking in bookings}.values()])
+
+    def assign_beside(self):
+        self.beside.assign(self.booking())
+
+    def cancel(self):
+        booking = self.booking()
+        self.own.cancel(booking.id, booking.restaurant_id)
+
+    def sit(self):
+        booking = self.booking()
+        record = self.own.record(booking.id)
+        if record is not None and record.tables:
+            with contextlib.suppress(AssignmentPipelineError):
+                self.own.seated(booking.id, actor="anna")
+
+    def block(self):
+        window = TimeWindow(DINNER, DINNER + HOUR)
+        with contextlib.suppress(AssignmentPipelineError):
+            self.own.block(self.booking().restaurant_id, "T2", window, actor="anna", reason="maintenance")
+
+    def change_row(self):
+        booking = self.booking()
+        self.store.write(lambda connection: StandaloneHost().put_booking(connection, booking))
+
+    def go_on(self):
+        self.clock.advance(HOUR / 4)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_known_is_what_is_read(opened, seed):
+    """Whatever happens, here and in another process, a load that knows something answers as one that reads all."""
+    evenings = Evenings(seed, opened)
+    happens = [evenings.assign] * 6
+    happens += [evenings.assign_many, evenings.assign_beside, evenings.assign_beside, evenings.cancel, evenings.sit]
+    happens += [evenings.block, evenings.change_row, evenings.go_on]
+    for _ in range(60):
+        evenings.draw.choice(happens)()
+        booking = evenings.booking()
+        day = TimeWindow(DINNER, DINNER + HOUR) if evenings.draw.random() < 0.3 else None
+        query = LoadQuery(restaurant_id=booking.restaurant_id, bookings=(booking,), day=day)
+        known = evenings.store.load(query)
+        (read,) = evenings.store.load_all([query])
+        assert sorted(known.taken, key=repr) == sorted(read.taken, key=repr)
+        assert attrs.evolve(known, taken=read.taken) == read
+
+
+def test_code_in_a_commit_may_write_anything(opened, path):
+    """What was given as ``on_commit`` may block a table: behind it, all is read again."""
+    store = opened(on_commit=lambda connection, changes: connection.execute(BLOCK, TIMES))
+    store.put_venue(make_venue())
+    store.load(LoadQuery(restaurant_id="r-1", bookings=(BOOKING,)))
+    store.commit([make_change(BOOKING, *CONFIRM, tables=("T2",))])
+    context = store.load(LoadQuery(restaurant_id="r-1", bookings=(BOOKING,)))
+    assert sorted(row.table_id for row in context.taken) == ["T1", "T2"]
+
+
+@pytest.mark.parametrize("again", ["as it was", "as a new one"])
+def test_a_commit_says_nothing_of_the_next(store, waiting, again):
+    """A record that was written is looked up again: the same step is not made twice."""
+    change = planned(store)
+    store.commit([change])
+    if again == "as a new one":
+        change = make_change(BOOKING, *CONFIRM, tables=("T2",))
+    with pytest.raises(StaleRecordError):
+        store.commit([change])
+
+
+def test_what_is_pinned_is_known_to_be(store, waiting):
+    """A booking that may not be moved is none to move at the next load, either."""
+    store.commit([attrs.evolve(change, record=attrs.evolve(change.record, pinned=True)) for change in [planned(store)]])
+    context = store.load(LoadQuery(restaurant_id="r-1", bookings=(make_booking("b-2"),)))
+    assert [row.movable for row in context.taken] == [False]
+
+
+def test_what_did_not_land_is_not_known(monkeypatch, store, waiting):
+    """A transaction that is undone at its very end leaves nothing known."""
+    change = planned(store)
+    with monkeypatch.context() as patched:
+        patched.setattr(writer, "COMMIT", "RELEASE nothing")
+        with pytest.raises(RuntimeError, match="must not commit"):
+            store.commit([change])
+    assert store.load(LoadQuery(restaurant_id="r-1", bookings=(BOOKING,))).taken == ()
+    store.commit([planned(store)])
 
 
 def test_sqlite_changes_its_version_of_the_data_as_documented(path, store):

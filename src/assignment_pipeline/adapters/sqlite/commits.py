@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -175,25 +175,29 @@ class Commits:
 
     def commit(
         self, connection: sqlite3.Connection, changes: Sequence[AssignmentChange], seen: Seen | None = None
-    ) -> None:
+    ) -> Seen | None:
         """
         See `AssignmentStore.commit`.
 
         Args:
-            seen: What a load has found and is still so: it is not read again.
+            seen: What is known in this transaction: it is not read again.
+
+        Returns:
+            What is known behind the commit, of *seen*.
         """
         ordered = in_order(changes)
         rows = cursor_of(connection)
         if seen is not None and not seen.covers(ordered):
             seen = None
         booking_ids = [change.record.booking_id for change in ordered]
-        before = seen.records(booking_ids) if seen else find_records(rows, booking_ids)
+        before = _among(seen.records, booking_ids) if seen else find_records(rows, booking_ids)
         after = self._check(connection, rows, ordered, before, seen)
         check_caps(ordered, partial(arrivals, rows))
         now = self.reads.clock.now()
         taken = [new for booking_id, record in after.items() for new in _taken(before.get(booking_id), record)]
         if seen:
-            contested = _contested(taken, (*seen.taken_beside(after), *_occupied_by(after.values())))
+            seen = seen.after(after)
+            contested = _contested(taken, seen.taken)
         else:  # The host is asked before anything is written, for it may leave out what it finds among our seats.
             contested = self._contested_by_others(connection, rows, taken)
         if before:
@@ -207,6 +211,7 @@ class Commits:
         self._write(rows, ordered, after, now)
         self.wake(connection, _freed(before, after, now), now, besides=after)
         self._call_hooks(connection, ordered)
+        return seen if self.reads.host.on_commit is None else None  # Code that was given may write anything.
 
     def _check(
         self,
@@ -222,8 +227,8 @@ class Commits:
         seating = {change.record.restaurant_id for change in changes if change.seats}
         found: Mapping[str, Booking]
         if seen:
-            venues[seen.context.venue.id] = seen.context.venue
-            in_force, found = seen.context.generation, seen.context.bookings
+            venues[seen.venue.id] = seen.venue
+            in_force, found = seen.generation, seen.bookings
         else:
             in_force = generation(rows)
             guarded = [change.record.booking_id for change in changes if change.preconditions is not None]
@@ -376,6 +381,11 @@ class Commits:
         cursor_of(connection).executemany(PUT_BACK, values)
 
 
+def _among(records: Mapping[str, AssignmentRecord], booking_ids: Iterable[str]) -> dict[str, AssignmentRecord]:
+    """Those of *records* that are of these bookings."""
+    return {booking_id: records[booking_id] for booking_id in booking_ids if booking_id in records}
+
+
 def _freed(
     before: Mapping[str, AssignmentRecord], after: Mapping[str, AssignmentRecord], now: dt.datetime
 ) -> dict[str, set[TimeWindow]]:
@@ -392,14 +402,6 @@ def _taken(before: AssignmentRecord | None, after: AssignmentRecord) -> list[_Ta
     for table_id, window in after.taking(before):
         new[window].add(table_id)
     return [_Taken(after.booking_id, after.restaurant_id, frozenset(tables), window) for window, tables in new.items()]
-
-
-def _occupied_by(records: Iterable[AssignmentRecord]) -> Iterator[Occupied]:
-    """What *records* have."""
-    for record in records:
-        if record.allocation is not None:
-            for table_id in record.tables:
-                yield Occupied(table_id=table_id, window=record.allocation.blocked, booking_id=record.booking_id)
 
 
 def _contested(taken: Iterable[_Taken], others: Iterable[Occupied]) -> set[str]:

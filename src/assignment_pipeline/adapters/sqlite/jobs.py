@@ -9,14 +9,15 @@ Each step here that both sides see is one operation of the interpreter.
 from __future__ import annotations
 
 import contextvars
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+from assignment_pipeline.adapters.sqlite.opening import FileConnection
+
 T = TypeVar("T")
-Work = Callable[[sqlite3.Connection], T]
+Work = Callable[[FileConnection], T]
 
 NOTICED = 0.25
 """
@@ -71,7 +72,7 @@ class Job(Generic[T]):
         """Whether the job has been begun, or given up."""
         return self._claimed.locked()
 
-    def attempt(self, connection: sqlite3.Connection) -> T:
+    def attempt(self, connection: FileConnection) -> T:
         """Do the work, on the caller's behalf."""
         return self._context.run(self._work, connection)
 

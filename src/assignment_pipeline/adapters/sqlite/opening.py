@@ -124,11 +124,11 @@ class FileConnection(sqlite3.Connection):
     Attributes:
         files: The files that it works on, where a lender has looked.
 
-        seen: What the last load on it has found, and the `data_version` of that.
+        seen: What is known of a restaurant: see there for how long.
     """
 
     files: Files
-    seen: tuple[int, Seen] | None = None
+    seen: Seen | None = None
 
     def is_closed(self) -> bool:
         """Whether it has been closed."""
@@ -201,20 +201,14 @@ def data_version(connection: sqlite3.Connection) -> int:
 
 
 def still_seen(connection: sqlite3.Connection) -> Seen | None:
-    """
-    What the last load on *connection* has found, if all of that is so in its transaction; else None.
-
-    Nothing was committed since, on any connection: the `Writer` has a connection forget what it has seen when it has
-    written on it.
-    """
-    if not isinstance(connection, FileConnection) or connection.seen is None:
-        return None
-    version, seen = connection.seen
-    return seen if version == data_version(connection) else None
+    """What is known of a restaurant in the transaction of *connection*, if anything is."""
+    seen = connection.seen if isinstance(connection, FileConnection) else None
+    return seen if seen is not None and seen.version == data_version(connection) else None
 
 
 def roll_back(connection: FileConnection) -> None:
-    """Undo the transaction that is open on *connection*, if one is."""
+    """Undo the transaction that is open on *connection*, if one is; what was known in it is forgotten."""
+    connection.seen = None
     with contextlib.suppress(sqlite3.Error):
         if connection.in_transaction:
             connection.execute("ROLLBACK")

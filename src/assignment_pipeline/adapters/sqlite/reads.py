@@ -26,7 +26,7 @@ from assignment_pipeline.adapters.sqlite.codec import (
 )
 from assignment_pipeline.adapters.sqlite.host import FIND_BOOKINGS, StandaloneHost, listed
 from assignment_pipeline.adapters.sqlite.opening import cursor_of
-from assignment_pipeline.adapters.sqlite.seen import Seen
+from assignment_pipeline.adapters.sqlite.seen import LONGEST_KNOWN, Seen
 from assignment_pipeline.adapters.venues import Venues
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import MAX_TURN, Booking
@@ -168,14 +168,25 @@ class Reads:
     venues: Venues
 
     def load(self, connection: sqlite3.Connection, query: LoadQuery) -> AssignmentContext | None:
-        seen = self.look(connection, query)
-        return None if seen is None else seen.context
+        found = self.look(connection, query)
+        return None if found is None else found[0]
 
-    def look(self, connection: sqlite3.Connection, query: LoadQuery) -> Seen | None:
-        """What `load` answers, with what was asked."""
+    def look(
+        self, connection: sqlite3.Connection, query: LoadQuery, version: int = 0, known: Seen | None = None
+    ) -> tuple[AssignmentContext, Seen] | None:
+        """
+        What `load` answers, and what is known then.
+
+        Args:
+            version: The connection's `data_version`.
+
+            known: What is known without a look.
+        """
         rows = cursor_of(connection)
         now = self.clock.now()
-        venue = self.venue(connection, query.restaurant_id)
+        if known is not None and known.venue.id != query.restaurant_id:
+            known = None
+        venue = known.venue if known else self.venue(connection, query.restaurant_id)
         records = find_records(rows, query.ids)
         near = find_records(rows, _near(rows, venue, query.day))
         records |= {key: record for key, record in near.items() if query.is_of_day(venue, record)}
@@ -184,19 +195,29 @@ class Reads:
             return None
         window = query.window(venue, records, bookings)
         others = () if window is None else self.host.occupied(connection, venue.id, window)
+        seen = Seen(
+            version=version,
+            venue=venue,
+            generation=known.generation if known else generation(rows),
+            **_ours(rows, venue, window, known),
+            records=records,
+            looked_up={*query.ids, *records},
+            bookings=bookings,
+            asked_for=query.asked_of_host(records),
+        )
         context = _context(
             now=now,
-            generation=generation(rows),
+            generation=seen.generation,
             venue=venue,
             records=records,
             bookings=bookings,
-            taken=(*_taken(rows, venue, window, now), *others),
+            taken=(*_taken(rows, seen, window, now), *others),
             follows=self.host.follows,
             unknown_tables=unknown_tables(venue, others),
             unreadable=unreadable,
             arrivals=tuple(arrivals(rows, venue.id, window)) if window and venue.policy.pacing else (),
         )
-        return Seen(query, window, context)
+        return context, seen
 
     @property
     def asks_no_other(self) -> bool:
@@ -288,19 +309,28 @@ class Reads:
         return ()
 
 
-def _taken(rows: sqlite3.Cursor, venue: Venue, window: TimeWindow | None, now: dt.datetime) -> Iterable[Occupied]:
+def _ours(rows: sqlite3.Cursor, venue: Venue, window: TimeWindow | None, known: Seen | None) -> dict[str, Any]:
+    """What we have written that is taken in *window*, or in a longer time: see `Seen`."""
+    if window is None:
+        return {"window": None, "taken": ()}
+    if known is not None and known.window is not None:
+        if known.window.covers(window):
+            return {"window": known.window, "taken": known.taken}
+        both = TimeWindow.around([known.window, window])
+        window = both if both.duration <= LONGEST_KNOWN else window
+    return {"window": window, "taken": [*seats_in(rows, venue.id, window), *blocks(rows, venue.id, window)]}
+
+
+def _taken(rows: sqlite3.Cursor, seen: Seen, window: TimeWindow | None, now: dt.datetime) -> Iterable[Occupied]:
     """What we have written that overlaps *window*, and the parties that sit there at *now*."""
     if window is None:
         return ()
-    taken = seats_in(rows, venue.id, window)
-    present = {(seat.table_id, seat.booking_id): seat for seat in sitting(rows, venue.id, now)}
+    taken = seen.taken_in(window)
+    present = {(seat.table_id, seat.booking_id): seat for seat in sitting(rows, seen.venue.id, now)}
     if present:
-        taken = (seat for seat in taken if (seat.table_id, seat.booking_id) not in present)
-    return (
-        *taken,
-        *(seat for seat in present.values() if seat.window.overlaps(window)),
-        *blocks(rows, venue.id, window),
-    )
+        taken = [seat for seat in taken if (seat.table_id, seat.booking_id) not in present]
+        taken += [seat for seat in present.values() if seat.window.overlaps(window)]
+    return taken
 
 
 def seats_in(

@@ -1,54 +1,90 @@
-"""What the last load on a connection has found, for a commit on the same connection that comes next."""
+"""What is known of a restaurant on a connection, for as long as nobody else writes."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import datetime as dt
+from collections.abc import Collection, Mapping, Sequence
 
 import attrs
 
+from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
+from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.ports import AssignmentContext, LoadQuery
+
+LONGEST_KNOWN = dt.timedelta(hours=48)
+"""For no longer a time is it known what is taken."""
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(kw_only=True, eq=False)
 class Seen:
     """
-    What a load has found.
+    What the last load on a connection has found, or the commit behind it has left.
+
+    All of it is so in each transaction of that connection that has the same `data_version`, until the connection
+    writes anything else.
 
     Attributes:
-        query: What was asked.
+        version: The `data_version`.
 
-        window: The time for which it was asked what is taken; None if for none.
+        venue: The restaurant.
 
-        context: The answer.
+        generation: The rollout's generation.
+
+        window: The time for which it is known what is taken; None if for none.
+
+        taken: Our seats in that time, and the staff's blocks.
+
+        records: Records, by id.
+
+        looked_up: The ids of the bookings that have no other record.
+
+        bookings: The host's bookings, by id.
+
+        asked_for: The ids for which it has no others.
     """
 
-    query: LoadQuery
+    version: int
+    venue: Venue
+    generation: int
     window: TimeWindow | None
-    context: AssignmentContext
+    taken: Sequence[Occupied]
+    records: Mapping[str, AssignmentRecord] = {}
+    looked_up: Collection[str] = frozenset()
+    bookings: Mapping[str, Booking] = {}
+    asked_for: Collection[str] = frozenset()
+
+    def taken_in(self, window: TimeWindow) -> list[Occupied]:
+        """Those that overlap *window*, which it has to cover."""
+        return [row for row in self.taken if row.window.overlaps(window)]
 
     def covers(self, changes: Sequence[AssignmentChange]) -> bool:
-        """Whether it has all that a commit of *changes* compares. Where a party sits, its time depends on the clock."""
-        context, window = self.context, self.window
-        looked_up = {*self.query.ids, *context.records}
-        asked_of_host = self.query.asked_of_host(context.records)
+        """Whether it has all that a commit of *changes* compares."""
         for change in changes:
             record = change.record
-            if record.restaurant_id != context.venue.id or record.booking_id not in looked_up:
+            if record.restaurant_id != self.venue.id or record.booking_id not in self.looked_up:
                 return False
-            if change.preconditions is not None and record.booking_id not in asked_of_host:
+            if change.preconditions is not None and record.booking_id not in self.asked_for:
                 return False
-            if record.allocation is not None and (window is None or not window.covers(record.allocation.blocked)):
+            if record.allocation is not None and (
+                self.window is None or not self.window.covers(record.allocation.blocked)
+            ):
                 return False
-        return not any(row.sits for row in context.taken)
+        return True
 
-    def records(self, booking_ids: Collection[str]) -> dict[str, AssignmentRecord]:
-        """The records of those bookings, by id, where there are any."""
-        known = self.context.records
-        return {booking_id: known[booking_id] for booking_id in booking_ids if booking_id in known}
-
-    def taken_beside(self, booking_ids: Collection[str]) -> list[Occupied]:
-        """What is taken, and not by one of those bookings."""
-        return [row for row in self.context.taken if row.booking_id not in booking_ids]
+    def after(self, records: Mapping[str, AssignmentRecord]) -> Seen:
+        """What is known once *records* have been written, which it covers."""
+        taken = [row for row in self.taken if row.booking_id not in records]
+        for record in records.values():
+            if record.allocation is not None:
+                taken += [
+                    Occupied(
+                        table_id=table_id,
+                        window=record.allocation.blocked,
+                        booking_id=record.booking_id,
+                        movable=record.movable,
+                    )
+                    for table_id in record.tables
+                ]
+        return attrs.evolve(self, taken=taken, records={}, looked_up=frozenset(), bookings={}, asked_for=frozenset())

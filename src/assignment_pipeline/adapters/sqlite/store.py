@@ -31,7 +31,6 @@ from assignment_pipeline.adapters.sqlite.opening import (
 from assignment_pipeline.adapters.sqlite.reads import ReadingStore, Reads
 from assignment_pipeline.adapters.sqlite.rollout import Revisions
 from assignment_pipeline.adapters.sqlite.schema import check_part
-from assignment_pipeline.adapters.sqlite.seen import Seen
 from assignment_pipeline.adapters.sqlite.shadow import Shadows
 from assignment_pipeline.adapters.sqlite.writer import Writer
 from assignment_pipeline.adapters.unwrapping import unwrap
@@ -165,14 +164,14 @@ class SQLiteStore(Revisions, ReadingStore, Shadows, Measures, Audits):
         if not self._reads.asks_no_other:
             return super().load(query)
 
-        def look(connection: sqlite3.Connection) -> Seen | None:
-            return self._reads.look(connection, query)
-
         with translated(self._where), self._connections.lend(Kind.WRITE) as connection:
             version = self._snapshot(connection)
-            seen = _rolled_back(connection, look)
-            connection.seen = None if seen is None else (version, seen)
-            return None if seen is None else seen.context
+            known = connection.seen if connection.seen and connection.seen.version == version else None
+            found = _rolled_back(connection, lambda connection: self._reads.look(connection, query, version, known))
+            if found is None:
+                return None
+            context, connection.seen = found
+            return context
 
     def _snapshot(self, connection: FileConnection) -> int:
         """Begin to read on a connection that does not wait by itself; its `data_version` then."""
@@ -193,7 +192,10 @@ class SQLiteStore(Revisions, ReadingStore, Shadows, Measures, Audits):
     # -- Writing --------------------------------------------------------------------------------------------------
 
     def commit(self, changes: Sequence[AssignmentChange]) -> None:
-        self._writer.run(lambda connection: self._commits.commit(connection, changes, still_seen(connection)))
+        def commit(connection: FileConnection) -> None:
+            connection.seen = self._commits.commit(connection, changes, still_seen(connection))
+
+        self._writer.run(commit)
 
     def knows(self, change: AssignmentChange) -> bool:
         """See `AssignmentStore.knows`: it queues behind the commits of this process, and locks out those of others."""
