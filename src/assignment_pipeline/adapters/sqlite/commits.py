@@ -174,30 +174,29 @@ class Commits:
     reads: Reads
 
     def commit(
-        self, connection: sqlite3.Connection, changes: Sequence[AssignmentChange], seen: Seen | None = None
+        self, connection: sqlite3.Connection, changes: Sequence[AssignmentChange], known: Seen | None = None
     ) -> Seen | None:
         """
         See `AssignmentStore.commit`.
 
         Args:
-            seen: What is known in this transaction: it is not read again.
+            known: What is known in this transaction: it is not read again.
 
         Returns:
-            What is known behind the commit, of *seen*.
+            What of that is known behind the commit.
         """
         ordered = in_order(changes)
         rows = cursor_of(connection)
-        if seen is not None and not seen.covers(ordered):
-            seen = None
+        seen = known if known is not None and known.covers(ordered) else None
         booking_ids = [change.record.booking_id for change in ordered]
         before = _among(seen.records, booking_ids) if seen else find_records(rows, booking_ids)
         after = self._check(connection, rows, ordered, before, seen)
         check_caps(ordered, partial(arrivals, rows))
         now = self.reads.clock.now()
         taken = [new for booking_id, record in after.items() for new in _taken(before.get(booking_id), record)]
-        if seen:
-            seen = seen.after(after)
-            contested = _contested(taken, seen.taken)
+        behind = known.after(after) if known is not None else None
+        if seen and behind:
+            contested = _contested(taken, behind.taken)
         else:  # The host is asked before anything is written, for it may leave out what it finds among our seats.
             contested = self._contested_by_others(connection, rows, taken)
         if before:
@@ -211,7 +210,7 @@ class Commits:
         self._write(rows, ordered, after, now)
         self.wake(connection, _freed(before, after, now), now, besides=after)
         self._call_hooks(connection, ordered)
-        return seen if self.reads.host.on_commit is None else None  # Code that was given may write anything.
+        return behind if self.reads.host.on_commit is None else None  # Code that was given may write anything.
 
     def _check(
         self,

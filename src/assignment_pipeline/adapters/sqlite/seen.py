@@ -74,10 +74,10 @@ class Seen:
         return True
 
     def after(self, records: Mapping[str, AssignmentRecord]) -> Seen:
-        """What is known once *records* have been written, which it covers."""
+        """What is known once *records* have been written."""
         taken = [row for row in self.taken if row.booking_id not in records]
         for record in records.values():
-            if record.allocation is not None:
+            if record.allocation is not None and record.restaurant_id == self.venue.id:
                 taken += [
                     Occupied(
                         table_id=table_id,
