@@ -83,6 +83,9 @@ class SQLiteStore(Revisions, ReadingStore, Shadows, Measures, Audits):
     one thread, which commits what is waiting together; between processes they take turns. It
     survives forks, but not beside a connection to the same file that the host has open while the process forks.
 
+    With a `StandaloneHost`, a load and the commit behind it share a connection. What that connection has read or
+    written itself is not read again, as long as SQLite says that no other connection has committed.
+
     Nothing is opened before it is needed. Close it, or use it as a context manager.
 
     Args:
