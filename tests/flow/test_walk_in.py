@@ -234,6 +234,23 @@ def test_hours_hold_unless_a_person_overrules_them(corner):
     assert corner.walk_in().reason is Reason.OUTSIDE_SERVICE
 
 
+def test_what_is_left_of_the_service_is_no_stay_if_it_is_too_short(corner):
+    """Also in a period in which parties sit to its end. Who overrules the hours has the shortest stay."""
+    opened = corner.now.astimezone(corner.venue.zone)
+    ends = (opened + 60 * MINUTE).time()
+    period = ServicePeriod("lunch", opened.time(), ends, arrivals=Arrivals(every=60), turn="to_end")
+    corner.rules(service_periods=[period], shortest_stay_minutes=45)
+    corner.clock.advance(15 * MINUTE)
+    assert corner.lasts(corner.walk_in(offer=True)) == 45
+    corner.clock.advance(MINUTE)
+    result = corner.walk_in()
+    assert (result.outcome, result.reason) == (Outcome.KEPT, Reason.OUTSIDE_SERVICE)
+    assert corner.lasts(corner.walk_in(offer=True, allow=["outside_service"])) == 45
+    assert corner.lasts(corner.walk_in(offer=True, until=corner.now + 20 * MINUTE)) == 20
+    corner.rules(service_periods=[period])
+    assert corner.lasts(corner.walk_in(offer=True)) == 44
+
+
 def test_it_counts_towards_caps_on_arrivals(corner):
     """A person may go beyond one by name."""
     corner.rules(pacing=[PacingRule(minutes=60, parties=1)])

@@ -90,6 +90,11 @@ class Calendar(Printed):
             return min(opening.span.end - start, MAX_TURN)
         return dt.timedelta(minutes=minutes_of(opening.period.turn_bands or policy.turn_bands, party_size))
 
+    def sits_to_end(self, start: dt.datetime) -> bool:
+        """Whether who arrives at *start* and does not say how long it stays sits until the period ends."""
+        opening = self._opening_at(start) if self.policy.turns_vary else None
+        return opening is not None and opening.period.turn is PeriodTurn.TO_END
+
     def period_name(self, start: dt.datetime) -> str:
         """The name of the service period in which who comes at *start* arrives; empty outside of all."""
         opening = self._opening_at(start) if self.policy.has_hours else None

@@ -12,6 +12,7 @@ from assignment_pipeline.domain.booking import MAX_TURN, Booking, SeatingPrefere
 from assignment_pipeline.domain.checks import as_tuple, aware_minute, to_utc
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import AssignmentResult, Decision, Mode, Move, Outcome, Plan, Reason
+from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow, minute_of, written
 from assignment_pipeline.errors import (
     BookingNotFoundError,
@@ -273,7 +274,7 @@ def _find(
     if isinstance(closes, Reason):
         return (yield from call.answer(Outcome.KEPT, closes, record=context.record))
     usual = start + context.venue.calendar.stay(booking.party_size, start)
-    wished = party.until or usual
+    wished = party.until or _wished(context.venue, start, usual)
     if not start < wished <= start + MAX_TURN:
         earliest, latest, got = (written(one, context.venue.zone) for one in (start, start + MAX_TURN, wished))
         raise InvalidValueError("until", f"a time after {earliest}, {latest} at the latest", got)
@@ -295,6 +296,12 @@ def _find(
         if decision.refusal not in _FULL:
             break
     return (yield from call.answer(Outcome.KEPT, first.refusal, record=context.record, decision=first))
+
+
+def _wished(venue: Venue, start: dt.datetime, usual: dt.datetime) -> dt.datetime:
+    """The *usual* end, but no sooner than the shortest stay where that is only what is left of the service."""
+    least = venue.policy.shortest_stay
+    return usual if least is None or not venue.calendar.sits_to_end(start) else max(usual, start + least)
 
 
 def _shorter(
