@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import pickle
 import subprocess
 import sys
+import uuid
 
 import pytest
 from hypothesis import given
@@ -140,6 +142,26 @@ def test_what_cannot_be_registered_is_turned_down(app, given, said):
     with pytest.raises((TypeError, ValueError), match=said) as caught:
         register(arguments.pop("app"), arguments.pop("factory"), **arguments)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ((5, "r-1"), "booking_id: expected the id as text, got an int."),
+        ((uuid.UUID(int=7), "r-1"), "booking_id: expected the id as text, got a UUID."),
+        (("b-1", None), "restaurant_id: expected the id as text, got None."),
+        (("b-1",), "the arguments: expected booking_id, restaurant_id, got 1 and 0 by name."),
+        (("b-1", "r-1", "Ada"), "the arguments: expected booking_id, restaurant_id, got 3 and 0 by name."),
+    ],
+)
+def test_a_wrong_message_is_named(app, coordinator, given, said):
+    """By its argument and its type: a value could be a guest's."""
+    task = register(app, lambda: coordinator).assign_booking
+    app.finalize()
+    with pytest.raises(TypeError) as caught:
+        task.run(*given)
+    assert str(caught.value) == said
+    assert str(pickle.loads(pickle.dumps(caught.value))) == said
 
 
 def test_the_sweep_goes_on_while_there_is_more(app, coordinator, clock):

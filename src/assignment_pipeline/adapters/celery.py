@@ -16,13 +16,14 @@ import math
 import re
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 import attrs
 
 from assignment_pipeline import processes
 from assignment_pipeline.adapters.brokers import doubts, unread
+from assignment_pipeline.domain.checks import named
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.errors import (
     AssignmentPipelineError,
@@ -207,6 +208,8 @@ def _say_doubts(sender: celery.Celery, *, queues: Sequence[str], **_: object) ->
 def _assigns(own: _PerProcess) -> Callable[..., dict[str, Any]]:
     def assign_booking(task: Any, booking_id: str, restaurant_id: str) -> dict[str, Any]:
         """Assign a booking. What is to be tried again comes back after a countdown."""
+        _require_text("booking_id", booking_id)
+        _require_text("restaurant_id", restaurant_id)
         try:
             coordinator = own.coordinator()
         except Exception as error:
@@ -229,6 +232,12 @@ def _assigns(own: _PerProcess) -> Callable[..., dict[str, Any]]:
         }
 
     return assign_booking
+
+
+def _require_text(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        msg = f"{name}: expected the id as text, got {named(type(value))}"
+        raise _MessageError(msg)
 
 
 class _Unread:
@@ -335,9 +344,15 @@ def _back_to_its_queue(task: Any) -> dict[str, str]:
 
 def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same function, which raises nothing that quotes a guest."""
+    signature = inspect.signature(function)
 
     @functools.wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:
+        if not _takes(signature, arguments, options):
+            wanted = ", ".join([*signature.parameters][1:]) or "none"
+            got = f"{len(arguments) - 1} and {len(options)} by name"  # The names could be anything.
+            msg = f"the arguments: expected {wanted}, got {got}"
+            raise _MessageError(msg)
         try:
             return function(*arguments, **options)
         except celery.exceptions.TaskPredicate:  # How Celery itself is told to try again, and the like.
@@ -349,6 +364,25 @@ def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
         raise said  # Out of the handler, so that the other is not its context.
 
     return call
+
+
+def _takes(signature: inspect.Signature, arguments: Sequence[Any], options: Mapping[str, Any]) -> bool:
+    try:
+        signature.bind(*arguments, **options)
+    except TypeError:
+        return False
+    return True
+
+
+class _MessageError(AssignmentPipelineError, TypeError):
+    """The message of a task holds something else than the task takes: *what*."""
+
+    code: ClassVar[str] = "wrong_message"
+
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.what}."
 
 
 class _FactoryError(AssignmentPipelineError, TypeError):

@@ -22,9 +22,14 @@ Validator = Callable[[Any, Any, Any], None]
 _E = TypeVar("_E", bound=enum.Enum)
 
 
+def is_identifier(value: Any) -> bool:
+    """Whether it is a non-empty text of at most 200 printable characters."""
+    return isinstance(value, str) and bool(value.strip()) and value.isprintable() and len(value) <= MAX_ID_LENGTH
+
+
 def identifier(_: object, attribute: Any, value: Any) -> None:
     """A non-empty text of at most 200 printable characters."""
-    if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > MAX_ID_LENGTH:
+    if not is_identifier(value):
         expected = f"a non-empty text of at most {MAX_ID_LENGTH} printable characters"
         raise InvalidValueError(attribute.name, f"{expected}", repr(value))
 
@@ -112,7 +117,7 @@ def named(kind: type) -> str:
     """A type with its article: what a value is, and nothing of what is in it, which may be a guest's."""
     if kind is type(None):
         return "None"
-    return f"{'an' if kind.__name__[0] in 'AEIOUaeiou' else 'a'} {kind.__name__}"
+    return f"{'an' if kind.__name__[0] in 'AEIOaeiou' else 'a'} {kind.__name__}"
 
 
 def each(check: Validator) -> Validator:
