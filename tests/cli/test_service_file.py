@@ -319,7 +319,22 @@ WRONG = [
     ),
     (["tables", 0, "held_until_minutes"], 1.5, "tables[0].held_until_minutes: expected a whole number from 0 to 86400"),
     (["tables", 0, "offer"], "never", 'tables[0].offer: expected always, on_request, last or staff, got "never"'),
-    (["tables", 0, "tags"], ["quiet", 7], "tables[0].tags[1]: expected a tag such as window, got 7"),
+    (["zones"], [{"name": ["Window"]}], "zones[0].name: expected the zone of a table, got "),
+    (["zones"], [{"name": {}}], "zones[0].name: expected the zone of a table, got an object"),
+    (["zones"], [{"name": None}], "zones[0].name: expected the zone of a table, got null"),
+    (["tables", 0], {"counter": "C", "seats": 3, "zone": 5}, "tables[0].zone: expected a non-empty text"),
+    (["tables", 0], {"communal": "C", "seats": 3, "zone": "a\nb"}, "tables[0].zone: expected a non-empty text"),
+    (["tables", 0], {"counter": "C", "seats": 3, "zone": ""}, "tables[0].zone: expected a non-empty text"),
+    (["tables", 0], {"counter": "C", "seats": 3, "held_until_minutes": -1}, "tables[0].held_until_minutes: expected"),
+    (["tables", 0, "tags"], ["a\ud800"], "tables[0].tags[0]: expected a tag such as window, of at most 200 printable"),
+    (["tables", 0, "tags"], ["quiet", "a\nb"], "tables[0].tags[1]: expected a tag such as window"),
+    (["tables", 0, "tags"], ["\u202e"], "tables[0].tags[0]: expected a tag such as window"),
+    (["tables", 0, "tags"], [201 * "x"], "tables[0].tags[0]: expected a tag such as window"),
+    (
+        ["tables", 0, "tags"],
+        ["quiet", 7],
+        "printable characters, got 7",
+    ),
     # The calendar.
     (
         ["policy", "service_periods"],
@@ -630,3 +645,14 @@ def test_rows_and_groups_are_read(small, day_file):
     } in written["tables"]
     again = read_service(day_file(written))
     assert (again.venue, set(again.blocks)) == (service.venue, set(service.blocks))
+
+
+@pytest.mark.parametrize("date", ["0001-01-01", "9999-12-31"])
+@pytest.mark.parametrize("night", [{"closed": True}, {"service_periods": [LUNCH | {"end": "02:00"}]}])
+def test_a_special_day_may_be_the_first_or_the_last_of_the_calendar(small, day_file, date, night):
+    """As the validity of a period may begin and end there: it stands for "always"."""
+    small["policy"] |= {"special_days": [{"date": date, **night}]}
+    (day,) = read_service(day_file(small)).venue.policy.special_days
+    assert day.first == day.last == dt.date.fromisoformat(date)
+    small["policy"] |= {"special_days": [{"from": "0001-01-01", "until": "9999-12-31", **night}]}
+    assert read_service(day_file(small)).venue.policy.special_days

@@ -105,6 +105,8 @@ REFUSED = [
     (lambda: table(min_party_size=5), "min_party_size", "from 1 to 4", "5"),
     (lambda: table(max_party_size=501), "max_party_size", "from 1 to 500", "501"),
     (lambda: table(min_party_size=3, max_party_size=2), "max_party_size", "from 3 to 500", "2"),
+    (lambda: table(tags=["quiet", "a\nb"]), "tags", "printable characters", r"'a\nb'"),
+    (lambda: table(tags=[7]), "tags", "non-empty text", "7"),
     (lambda: table(seating="any"), "seating", "indoor, outdoor or bar", "'any'"),
     (lambda: table(accessible=None), "accessible", "true or false", "None"),
     (lambda: table(active="yes"), "active", "true or false", "'yes'"),

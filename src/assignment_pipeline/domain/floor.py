@@ -74,7 +74,7 @@ class Table(Printed):
             from 0 to 86,400. None means never, or leaves it to the zone where `offer` does as well. It says nothing
             of a table that is given to everybody anyway.
 
-        tags: Anything that the host's strategies want to know about it.
+        tags: Anything that the host's strategies want to know about it, as texts of at most 200 characters.
 
         counter: The counter that it is a seat of, or None. Its seats are side by side in the floor's order.
 
@@ -95,7 +95,9 @@ class Table(Printed):
     priority: int = attrs.field(default=0, validator=PRIORITY, kw_only=True)
     offer: TableOffer | None = attrs.field(default=None, converter=_offer, kw_only=True)
     held_until_minutes: int | None = attrs.field(default=None, validator=HOLD, kw_only=True)
-    tags: frozenset[str] = attrs.field(factory=frozenset, converter=as_frozenset, kw_only=True)
+    tags: frozenset[str] = attrs.field(
+        factory=frozenset, converter=as_frozenset, validator=each(identifier), kw_only=True
+    )
     counter: str | None = attrs.field(default=None, validator=optional_identifier, kw_only=True)
     communal: str | None = attrs.field(default=None, validator=optional_identifier, kw_only=True)
 

@@ -394,7 +394,8 @@ def hours_on(
 
 def into_the_day_after(periods: Sequence[ServicePeriod], special_days: Sequence[SpecialDay]) -> str | None:
     """A night that lasts into a period of the day after, where one of the two is a special day; else None."""
-    for date in sorted({edge for day in special_days for edge in (day.first - DAY, day.last)}):
+    before = {day.first - DAY for day in special_days if day.first > dt.date.min}
+    for date in sorted(before | {day.last for day in special_days if day.last < dt.date.max}):
         for late in hours_on(date, periods, special_days):
             for early in hours_on(date + DAY, periods, special_days):
                 if minute_of_day(late.start) + late.minutes > DAY_MINUTES + minute_of_day(early.start):

@@ -7,6 +7,7 @@ import datetime as dt
 import enum
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ from assignment_pipeline.adapters.columns import BOOKING, Kind
 from assignment_pipeline.cli.day.json_file import ABSENT, Node, read_document, shown
 from assignment_pipeline.domain.blocks import TableBlock, block_id
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
+from assignment_pipeline.domain.checks import MAX_ID_LENGTH, is_identifier
 from assignment_pipeline.domain.combination import Combination, Group
 from assignment_pipeline.domain.floor import CommunalTable, Counter, FloorPlan, Table
 from assignment_pipeline.domain.pacing import PacingRule
@@ -297,7 +299,8 @@ def _tables(nodes: list[Node]) -> list[tuple[Node, tuple[Table, ...]]]:
             if isinstance(node.value, dict) and "id" not in node.value and key in node.value:
                 fields = _given(node, (key, "seats"), (*_SEATS, OUT_OF_SERVICE), readers)
                 fields.pop(OUT_OF_SERVICE, None)
-                return node.build(kind, {"id": fields.pop(key), **fields}, {"id": key}).stools
+                names = {"id": key, "counter": key, "communal": key}
+                return node.build(partial(_stools, kind), {"id": fields.pop(key), **fields}, names)
         fields = _given(node, ("id", "capacity"), optional, readers)
         fields.pop(OUT_OF_SERVICE, None)
         return (node.build(Table, fields),)
@@ -314,11 +317,14 @@ def _tables(nodes: list[Node]) -> list[tuple[Node, tuple[Table, ...]]]:
     return found
 
 
+def _stools(kind: type[Counter | CommunalTable], **fields: Any) -> tuple[Table, ...]:
+    return kind(**fields).stools
+
+
 def _zone(node: Node, tables: tuple[Table, ...]) -> Zone:
-    known = {table.zone for table in tables}
+    known = {table.zone for table in tables if table.zone is not None}
     fields = _given(node, ("name",), ("offer", "held_until_minutes"), {"offer": _choice(TableOffer)})
-    if fields["name"] not in known:
-        node.child("name", fields["name"]).refuse("the zone of a table")
+    _one_of(node.child("name", fields["name"]), known, "the zone of a table")
     return node.build(Zone, fields)
 
 
@@ -356,8 +362,8 @@ def _one_of(node: Node, known: Collection[str], what: str) -> str:
 
 def _tags(node: Node) -> frozenset[str]:
     for tag in node.items():
-        if not isinstance(tag.value, str) or not tag.value.strip():
-            tag.refuse("a tag such as window")
+        if not is_identifier(tag.value):
+            tag.refuse(f"a tag such as window, of at most {MAX_ID_LENGTH} printable characters")
     return frozenset(tag.value for tag in node.items())
 
 
