@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from assignment_pipeline.plain import Plain
@@ -526,6 +527,14 @@ class SchemaMismatchError(AssignmentPipelineError):
             remedy = "this version of assignment-pipeline is older than the database: install a newer one"
         got = "none" if found is None else f"version {found}"
         return cls(where, f"version {wanted} of the {part} schema", got, remedy)
+
+    @classmethod
+    def of_missing(cls, where: str, part: str, missing: Sequence[str], *, holds_data: bool) -> SchemaMismatchError:
+        """Some things of a *part* of the schema are gone; *holds_data* is whether there are tables among them."""
+        remedy = "make them anew with `assignment-pipeline db init`: they hold no data"
+        if holds_data:
+            remedy = "restore the tables from a backup: `assignment-pipeline db init` makes no table that is gone"
+        return cls(where, f"all tables, views and functions of the {part} schema", f"no {', '.join(missing)}", remedy)
 
     @classmethod
     def of_unreleased(cls, where: str, part: str, wanted: int, remedy: str) -> SchemaMismatchError:

@@ -123,6 +123,32 @@ def test_a_role_is_granted_what_it_needs(cli, address, postgres_database):
     assert (file.code, file.complaint) == (2, "--db: expected a PostgreSQL address, got day.sqlite3")
 
 
+def test_a_schema_that_is_not_whole_is_said(cli, address, postgres_database):
+    """By `db check` and the doctor, with what is gone; a rollback that needs none of it goes on."""
+    made = address()
+    schema = made.rpartition("=")[2]
+    assert cli("db", "init", "--db", made).code == 0
+    with psycopg.connect(postgres_database, autocommit=True) as connection:
+        connection.execute(f"DROP FUNCTION {schema}.turn_minutes CASCADE")
+        checked = cli("db", "check", "--db", made)
+        assert (checked.code, checked.out) == (1, "")
+        assert "found no turn_minutes(): make them anew with `assignment-pipeline db init`" in checked.complaint
+        [finding, *_] = cli("doctor", "--db", made, "--json").json["findings"]
+        assert (finding["check"], finding["health"]) == ("schema", "wrong")
+        assert "found no turn_minutes()" in finding["evidence"]
+        assert cli("rollout", "rollback", "--db", made, "--actor", "anna", "--reason", "guests suffer").code == 0
+        assert cli("db", "init", "--db", made).code == 0
+        assert cli("db", "check", "--db", made).code == 0
+        for table in ("assignment_rollout_history", "table_adjacencies"):
+            connection.execute(f"DROP TABLE {schema}.{table} CASCADE")
+            said = cli("doctor", "--db", made)
+            assert said.code == 1
+            assert "assignment_rollout_history" in said.out
+        refused = cli("db", "init", "--db", made)
+        assert refused.code == 2
+        assert "restore the tables from a backup" in refused.complaint
+
+
 def test_what_is_open_is_said(cli, address, postgres_database):
     """One line for each thing that is open, with what to do, and exit code 1; none for a fresh install."""
     made = address()

@@ -15,6 +15,7 @@ from psycopg.conninfo import make_conninfo  # noqa: E402
 
 from assignment_pipeline.adapters.postgres import (  # noqa: E402
     PIPELINE,
+    STANDALONE,
     PostgresStore,
     StandaloneHost,
     check,
@@ -221,6 +222,57 @@ def test_an_earlier_release_becomes_this_one(postgres_database, schema, tmp_path
         Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=()) as coordinator,
     ):
         assert coordinator.assign(make_booking("new")).outcome == "confirmed"
+
+
+def test_functions_and_views_that_are_gone_are_named_and_made_anew(postgres_database, schema):
+    """They hold no data: `init` makes them as they were, and keeps them from everybody else."""
+    init(postgres_database, standalone=True, schema=schema)
+    before, own = catalog(postgres_database, schema), f'"{schema}"'
+    parts = [PARTS[PIPELINE], PARTS[STANDALONE]]
+    views = [name for part in parts for name in part.view_names]
+    functions = [name for part in parts for name in dict.fromkeys(part.function_names)]
+    host = StandaloneHost(schema=schema)
+    with psycopg.connect(postgres_database, autocommit=True) as connection:
+        for name in ("revise", "rollout_in_force"):
+            connection.execute(f"DROP {'FUNCTION' if name in functions else 'VIEW'} {own}.{name}")
+        with pytest.raises(SchemaMismatchError, match=r"found no rollout_in_force, revise\(\): make them anew with "):
+            check(postgres_database, schema=schema)
+        check(postgres_database, schema=schema, whole=False)
+        with (
+            PostgresStore(postgres_database, host=host, schema=schema) as store,
+            pytest.raises(SchemaMismatchError, match="found no rollout_in_force, revise"),
+        ):
+            store.check_schema()
+        for kind, names in (("VIEW", views), ("FUNCTION", functions)):
+            for name in names:
+                connection.execute(f"DROP {kind} IF EXISTS {own}.{name} CASCADE")
+    with pytest.raises(SchemaMismatchError) as refused:
+        check(postgres_database, standalone=True, schema=schema)
+    pipeline = PARTS[PIPELINE]
+    expected = [*pipeline.view_names, *(f"{name}()" for name in dict.fromkeys(pipeline.function_names))]
+    assert refused.value.found == f"no {', '.join(expected)}"
+    init(postgres_database, schema=schema)
+    check(postgres_database, standalone=True, schema=schema)
+    assert catalog(postgres_database, schema) == before
+    with psycopg.connect(postgres_database) as connection:
+        statement = "SELECT has_function_privilege('public', p.oid, 'EXECUTE') FROM pg_proc p WHERE proname = 'revise'"
+        assert not any(may for (may,) in connection.execute(statement + f" AND pronamespace = '{own}'::regnamespace"))
+
+
+def test_each_table_that_is_gone_is_named(postgres_database, schema):
+    """It held data: `init` makes none in its place, and says so."""
+    init(postgres_database, standalone=True, schema=schema)
+    gone, kept = [], PARTS[PIPELINE].table_names[1:]  # Without the first, no version is known.
+    assert len(kept) > 10
+    with psycopg.connect(postgres_database, autocommit=True) as connection:
+        for name in kept:
+            connection.execute(f'DROP TABLE "{schema}".{name} CASCADE')
+            gone.append(name)
+            for call in (check, init):
+                with pytest.raises(SchemaMismatchError) as refused:
+                    call(postgres_database, schema=schema)
+                assert refused.value.found.startswith(f"no {', '.join(gone)}")
+                assert refused.value.remedy.startswith("restore the tables from a backup")
 
 
 def test_a_migration_that_fails_changes_nothing(postgres_database, schema, tmp_path, monkeypatch):

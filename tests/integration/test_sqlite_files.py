@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 import sqlite3
@@ -302,6 +303,22 @@ def test_an_earlier_release_becomes_this_one(tmp_path, monkeypatch):
     with SQLiteStore(path, host=host) as store:
         assert store.load(LoadQuery(restaurant_id="r-1")).venue == make_venue()
         assert store.revise(RolloutRevision(generation=1, phase="local")) == store.rollout()
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [(part, name) for part in PARTS for name in PARTS[part].table_names if name != "assignment_schema"],
+)
+def test_each_table_that_is_gone_is_named(path, part, name):
+    """By the check, by the store and by `init`, which makes none in its place: it held data."""
+    init(path, standalone=True)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"DROP TABLE {name}")
+    check(path, standalone=True, whole=False)
+    with SQLiteStore(path, host=StandaloneHost()) as opened:
+        for call in (lambda: check(path, standalone=True), lambda: init(path), opened.check_schema):
+            with pytest.raises(SchemaMismatchError, match=f"{part} schema, found no {name}: restore the tables from"):
+                call()
 
 
 def test_a_migration_that_fails_changes_nothing(path, tmp_path, monkeypatch):

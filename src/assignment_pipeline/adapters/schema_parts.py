@@ -15,6 +15,7 @@ PIPELINE = "pipeline"
 STANDALONE = "standalone"
 
 _FUNCTION = re.compile(r"^ *CREATE FUNCTION \w+\.(\w+)\(", re.MULTILINE)
+_RELATION = re.compile(r"^CREATE (?:TABLE|VIEW) (?:\w+\.)?(\w+)", re.MULTILINE)
 _CREATE = re.compile(r"^( *)CREATE (FUNCTION|VIEW)\b", re.MULTILINE)
 
 
@@ -49,6 +50,22 @@ class Part:
         """The functions that this part makes, without their schema."""
         return tuple(name for file in self.functions for name in _FUNCTION.findall(file.read_text("utf-8")))
 
+    @property
+    def table_names(self) -> tuple[str, ...]:
+        """The tables that this part makes, without their schema."""
+        return tuple(_RELATION.findall(self.tables.read_text("utf-8")))
+
+    @property
+    def view_names(self) -> tuple[str, ...]:
+        """The views that this part makes, without their schema."""
+        return tuple(name for file in self.functions for name in _RELATION.findall(file.read_text("utf-8")))
+
+    @property
+    def anew(self) -> Iterator[str]:
+        """What makes all functions and views, whether or not they are there. They hold no data."""
+        for file in self.functions:
+            yield _CREATE.sub(r"\1CREATE OR REPLACE \2", _text(file))
+
     def scripts(self, found: int | None) -> Iterator[str]:
         """What to run where version *found* is there, in order; None where nothing is."""
         if found is None:
@@ -57,8 +74,7 @@ class Part:
         elif found < self.version:
             for file in self.migrations[found - 1 :]:
                 yield _text(file)
-            for file in self.functions:
-                yield _CREATE.sub(r"\1CREATE OR REPLACE \2", _text(file))
+            yield from self.anew
 
 
 def _text(file: Traversable) -> str:

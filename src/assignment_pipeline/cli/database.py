@@ -54,9 +54,14 @@ class Database(Protocol):
         """
         ...
 
-    def check(self, *, standalone: bool) -> None:
+    def check(self, *, standalone: bool, whole: bool = True) -> None:
         """
         Make sure that the tables are there and of this version.
+
+        Args:
+            standalone: Whether a standalone host's are wanted too.
+
+            whole: Whether each table, view and function is looked for, and not the version alone.
 
         Raises:
             SchemaMismatchError: They are not.

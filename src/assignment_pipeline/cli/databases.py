@@ -44,10 +44,10 @@ def keeps_bookings(db: Database) -> bool:
         BadInputError: Our tables are not there, or of another version.
     """
     try:
-        db.check(standalone=True)
+        db.check(standalone=True, whole=False)  # What is gone of it stops no rollback.
     except SchemaMismatchError as error:
         try:
-            db.check(standalone=False)
+            db.check(standalone=False, whole=False)
         except SchemaMismatchError as pipeline:
             refuse_schema(db, pipeline)
         if error.found != "none":

@@ -77,8 +77,8 @@ class PostgresDatabase:
         except SchemaMismatchError as error:
             refuse_schema(self, error)
 
-    def check(self, *, standalone: bool) -> None:
-        postgres.check(self.conninfo, standalone=standalone, schema=self.schema)
+    def check(self, *, standalone: bool, whole: bool = True) -> None:
+        postgres.check(self.conninfo, standalone=standalone, schema=self.schema, whole=whole)
 
     def bookings_view(self, table: str, columns: Mapping[str, str], statuses: Mapping[str, str], *, apply: bool) -> str:
         """

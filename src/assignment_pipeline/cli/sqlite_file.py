@@ -46,10 +46,10 @@ class SQLiteFile:
         except SchemaMismatchError as error:
             refuse_schema(self, error)
 
-    def check(self, *, standalone: bool) -> None:
+    def check(self, *, standalone: bool, whole: bool = True) -> None:
         require_sqlite(self.path)
         with readable(self):
-            sqlite.check(self.path, standalone=standalone)
+            sqlite.check(self.path, standalone=standalone, whole=whole)
 
     def openings(self) -> tuple[tuple[str, str, str], ...]:
         """See `Database.openings`: a file of bookings is its owner's alone."""

@@ -130,7 +130,7 @@ class AsyncPostgresStore(Revisions, Shadows, Measures):
         return await self._pool.run(lambda: self._work.reads.blocked(restaurant_id, since))
 
     async def check_schema(self) -> None:
-        await self._pool.run(lambda: self._work.check(self._pool.where))
+        await self._pool.run(lambda: self._work.check(self._pool.where, whole=True))
 
     # -- Writing --------------------------------------------------------------------------------------------------
 

@@ -90,7 +90,7 @@ class JoinedStore:
         return self._do(lambda: self._work.reads.blocked(restaurant_id, since))
 
     def check_schema(self) -> None:
-        self._do(lambda: self._work.check(self._where))
+        self._do(lambda: self._work.check(self._where, whole=True))
 
     def commit(self, changes: Sequence[AssignmentChange]) -> None:
         """See `AssignmentStore.commit`; it lands with the host's transaction."""
@@ -172,7 +172,7 @@ class AsyncJoinedStore:
         return await self._do(lambda: self._work.reads.blocked(restaurant_id, since))
 
     async def check_schema(self) -> None:
-        await self._do(lambda: self._work.check(self._where))
+        await self._do(lambda: self._work.check(self._where, whole=True))
 
     async def commit(self, changes: Sequence[AssignmentChange]) -> None:
         await self._do(lambda: self._work.commits.commit(changes, lands=False))

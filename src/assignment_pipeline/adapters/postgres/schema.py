@@ -95,6 +95,22 @@ WHERE n.nspname = %s::text AND p.proname = ANY (%s::text[]) AND NOT EXISTS (
 )
 """
 
+# What an extension has made under a name of ours stands in for it, as TimescaleDB's time_bucket does.
+MISSING = """
+SELECT name, false FROM pg_catalog.unnest(%s::text[]) AS name WHERE NOT EXISTS (
+    SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = %s::text AND c.relname = name
+)
+UNION ALL
+SELECT name, true FROM pg_catalog.unnest(%s::text[]) AS name WHERE NOT EXISTS (
+    SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    WHERE p.proname = name AND (n.nspname = %s::text OR EXISTS (
+        SELECT FROM pg_catalog.pg_depend d
+        WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'e'
+    ))
+)
+"""
+
 _TAKEN_NAMES = frozenset({"42P07", "42723", "42710"})  # Tables, functions, other things.
 
 
@@ -122,15 +138,25 @@ def init(conninfo: str, *, standalone: bool = False, schema: str = SCHEMA) -> No
     on_connection(conninfo, in_transaction(work), as_owner=True)
 
 
-def check(conninfo: str, *, standalone: bool = False, schema: str = SCHEMA) -> None:
+def check(conninfo: str, *, standalone: bool = False, schema: str = SCHEMA, whole: bool = True) -> None:
     """
     Make sure that the tables are there and of the right version. Changes nothing.
+
+    Args:
+        conninfo: The database.
+
+        standalone: Whether the tables of `StandaloneHost` are wanted too.
+
+        schema: The schema that the tables are in.
+
+        whole: Whether each table, view and function is looked for, and not the version alone.
 
     Raises:
         SchemaMismatchError: They are not.
         StoreUnavailableError: The database cannot be reached.
     """
-    on_connection(conninfo, checked(_parts(standalone=standalone), schema, place(conninfo, schema)))
+    work = checked(_parts(standalone=standalone), schema, place(conninfo, schema), whole=whole)
+    on_connection(conninfo, work)
 
 
 def versions(conninfo: str, *, schema: str = SCHEMA) -> dict[str, int]:
@@ -164,9 +190,18 @@ def named(text: str, schema: str) -> str:
     return text.replace(f"{SCHEMA}.", f"{quoted}.")
 
 
-def checked(parts: Sequence[str], schema: str, where: str) -> Work[None]:
+def checked(parts: Sequence[str], schema: str, where: str, *, whole: bool = False) -> Work[None]:
     """
     Make sure that the tables of those parts are there and of the right version.
+
+    Args:
+        parts: The parts.
+
+        schema: The schema that the tables are in.
+
+        where: What people call it.
+
+        whole: Whether each table, view and function is looked for, and not the version alone.
 
     Raises:
         SchemaMismatchError: They are not.
@@ -176,6 +211,20 @@ def checked(parts: Sequence[str], schema: str, where: str) -> Work[None]:
         wanted = PARTS[part].version
         if found.get(part) != wanted:
             raise SchemaMismatchError.of_version(where, part, wanted, found.get(part))
+        missing = (yield from _missing(PARTS[part], schema)) if whole else ()
+        if missing:
+            raise SchemaMismatchError.of_missing(where, part, missing, holds_data=_has_table(PARTS[part], missing))
+
+
+def _missing(part: Part, schema: str) -> Work[tuple[str, ...]]:
+    """The tables, views and functions of a part that are not there; functions with brackets."""
+    relations, functions = [*part.table_names, *part.view_names], list(dict.fromkeys(part.function_names))
+    rows = yield Statement(MISSING, (relations, schema, functions, schema))
+    return tuple(f"{name}()" if is_function else name for name, is_function in rows)
+
+
+def _has_table(part: Part, missing: Sequence[str]) -> bool:
+    return not set(part.table_names).isdisjoint(missing)
 
 
 def _versions(schema: str, where: str) -> Work[dict[str, int]]:
@@ -252,10 +301,16 @@ def _bring_up_to_date(name: str, found: int | None, schema: str, where: str) -> 
     part = PARTS[name]
     if found is not None and found > part.version:
         raise SchemaMismatchError(where, f"version {part.version} of the {name} schema or older", f"version {found}")
+    scripts = part.scripts(found)
     if found == part.version:
-        return
+        missing = yield from _missing(part, schema)
+        if _has_table(part, missing):
+            raise SchemaMismatchError.of_missing(where, name, missing, holds_data=True)
+        if not missing:
+            return
+        scripts = part.anew
     try:
-        for script in part.scripts(found):
+        for script in scripts:
             yield Statement(named(script, schema))
     except psycopg.Error as error:
         if error.sqlstate not in _TAKEN_NAMES:

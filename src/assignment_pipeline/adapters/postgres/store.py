@@ -146,7 +146,7 @@ class PostgresStore(Revisions, Shadows, Measures):
         return self._pool.run(lambda: self._work.reads.blocked(restaurant_id, since))
 
     def check_schema(self) -> None:
-        self._pool.run(lambda: self._work.check(self._pool.where))
+        self._pool.run(lambda: self._work.check(self._pool.where, whole=True))
 
     # -- Writing --------------------------------------------------------------------------------------------------
 

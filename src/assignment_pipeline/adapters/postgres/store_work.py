@@ -53,8 +53,9 @@ class StoreWork:
         other.commits = attrs.evolve(self.commits, reads=other.reads)
         return other
 
-    def check(self, where: str) -> Work[None]:
-        return checked(self._parts, self.reads.schema, where)
+    def check(self, where: str, *, whole: bool = False) -> Work[None]:
+        """See `checked`."""
+        return checked(self._parts, self.reads.schema, where, whole=whole)
 
     def reading(self, work: Work[T]) -> Work[T]:
         """*work*, which asks the host if that is not ours: then it takes a transaction to see one snapshot."""

@@ -65,9 +65,16 @@ def init(path: str | os.PathLike[str], *, standalone: bool = False) -> None:
             connection.close()
 
 
-def check(path: str | os.PathLike[str], *, standalone: bool = False) -> None:
+def check(path: str | os.PathLike[str], *, standalone: bool = False, whole: bool = True) -> None:
     """
     Make sure that the tables are there and of the right version. Changes nothing.
+
+    Args:
+        path: The database file.
+
+        standalone: Whether the tables of `StandaloneHost` are wanted too.
+
+        whole: Whether each table is looked for, and not the version alone.
 
     Raises:
         SchemaMismatchError: They are not.
@@ -78,14 +85,23 @@ def check(path: str | os.PathLike[str], *, standalone: bool = False) -> None:
         connection = connect(where, busy_timeout=_BUSY)
         try:
             for part in _parts(standalone=standalone):
-                check_part(connection, where, part)
+                check_part(connection, where, part, whole=whole)
         finally:
             connection.close()
 
 
-def check_part(connection: sqlite3.Connection, where: str, part: str = PIPELINE) -> None:
+def check_part(connection: sqlite3.Connection, where: str, part: str = PIPELINE, *, whole: bool = False) -> None:
     """
     Make sure that one part's tables are there and of the right version.
+
+    Args:
+        connection: The database.
+
+        where: What people call it.
+
+        part: The part.
+
+        whole: Whether each table is looked for, and not the version alone.
 
     Raises:
         SchemaMismatchError: They are not.
@@ -94,6 +110,16 @@ def check_part(connection: sqlite3.Connection, where: str, part: str = PIPELINE)
     wanted = PARTS[part].version
     if found != wanted:
         raise SchemaMismatchError.of_version(where, part, wanted, found)
+    missing = _missing(connection, PARTS[part]) if whole else ()
+    if missing:
+        raise SchemaMismatchError.of_missing(where, part, missing, holds_data=True)
+
+
+def _missing(connection: sqlite3.Connection, part: Part) -> tuple[str, ...]:
+    """The tables of a part that are not there."""
+    rows = cursor_of(connection).execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')").fetchall()
+    there = {name for (name,) in rows}
+    return tuple(name for name in part.table_names if name not in there)
 
 
 def _parts(*, standalone: bool) -> tuple[str, ...]:
@@ -117,6 +143,9 @@ def _bring_up_to_date(connection: sqlite3.Connection, where: str, name: str) -> 
     if found is not None and found > part.version:
         raise SchemaMismatchError(where, f"version {part.version} of the {name} schema or older", f"version {found}")
     if found == part.version:
+        missing = _missing(connection, part)
+        if missing:
+            raise SchemaMismatchError.of_missing(where, name, missing, holds_data=True)
         return
     try:
         for script in part.scripts(found):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from assignment_pipeline.adapters.schema_parts import PIPELINE, STANDALONE
 from assignment_pipeline.adapters.sqlite.audit import Audits
 from assignment_pipeline.adapters.sqlite.blocks import Blocks
 from assignment_pipeline.adapters.sqlite.codec import event_row
@@ -138,6 +139,11 @@ class SQLiteStore(Revisions, ReadingStore, Shadows, Measures, Audits):
         if check_host is not None:
             check_host(connection, self._where)
 
+    def _check_whole(self, connection: sqlite3.Connection) -> None:
+        self._check(connection)
+        for part in (PIPELINE, STANDALONE) if getattr(self._host, "is_ours", False) else (PIPELINE,):
+            check_part(connection, self._where, part, whole=True)
+
     def __enter__(self) -> Self:
         return self
 
@@ -190,7 +196,7 @@ class SQLiteStore(Revisions, ReadingStore, Shadows, Measures, Audits):
             time.sleep(PAUSE)
 
     def check_schema(self) -> None:
-        self._read(self._check)
+        self._read(self._check_whole)
 
     # -- Writing --------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import typer
 
 from assignment_pipeline.cli.apps import from_app, itself
 from assignment_pipeline.cli.database import Database
+from assignment_pipeline.cli.databases import keeps_bookings
 from assignment_pipeline.cli.failures import GOOD, NO, BadInputError, refuse
 from assignment_pipeline.cli.output import print_json, stdout
 from assignment_pipeline.cli.rollout.numbers import counted, counting
@@ -115,6 +116,8 @@ def _of_db(db: Database | None, named: Sequence[str]) -> Sequence[Finding]:
     if db is not None:
         try:
             db.check(standalone=False)
+            if keeps_bookings(db):
+                db.check(standalone=True)
         except (SchemaMismatchError, StoreUnavailableError) as error:
             return examine(_Broken(error), os.environ)  # type: ignore[arg-type]  # Nothing else of it is asked.
         except BadInputError:
