@@ -233,6 +233,24 @@ def test_an_unknown_table_is_named(one, name):
     assert "no table 'T9'" in is_refused(one, lambda: NOWHERE[name](one), PlacementRefusedError, TableNotFoundError)
 
 
+NO_TABLES = {
+    "place": lambda one, tables: one.place(booking(one, "confirmed"), tables, **BY),
+    "rearrange": lambda one, tables: one.rearrange([Move("confirmed", one.record("confirmed").tables, tables)], **BY),
+    "walk_in": lambda one, tables: one.walk_in("R1", 2, tables=tables, **BY),
+}
+
+
+@pytest.mark.parametrize(("tables", "got"), [([], "none"), (["T1", "T2", "T1"], "'T1' twice")])
+@pytest.mark.parametrize("name", NO_TABLES)
+def test_no_tables_and_one_twice_are_named(one, name, tables, got):
+    """They are no tables that the floor does not have. A walk-in without tables leaves the choice to the engine."""
+    if name == "walk_in" and not tables:
+        assert NO_TABLES[name](one, tables).outcome == "confirmed"
+    else:
+        said = is_refused(one, lambda: NO_TABLES[name](one, tables), InvalidValueError)
+        assert f"expected one table or more, each once, got {got}" in said
+
+
 def late(one):
     """A booking whose time is over."""
     return attrs.evolve(booking(one, "waiting"), start_at=window(one, -HOUR, HOUR).start)

@@ -91,6 +91,22 @@ def require_each_once(name: str, booking_ids: Sequence[str]) -> None:
         raise InvalidValueError(name, "each booking once", repr(list(booking_ids)))
 
 
+def require_tables(name: str, tables: Sequence[str], whose: str = "") -> None:
+    """
+    Make sure that a person who names tables names one or more, and none twice.
+
+    Args:
+        whose: The booking that they are for, where *name* is about several.
+
+    Raises:
+        InvalidValueError: That is not so.
+    """
+    twice = next((table for place, table in enumerate(tables) if table in tables[:place]), None)
+    if not tables or twice is not None:
+        got = "none" if twice is None else f"{twice!r} twice"
+        raise InvalidValueError(name, "one table or more, each once", f"{got} for {whose!r}" if whose else got)
+
+
 def require_actor(actor: Any) -> None:
     """
     Make sure that it is known who does something: it is written into the history, and shown wherever that is read.

@@ -8,7 +8,7 @@ from typing import TypeVar
 import attrs
 
 from assignment_pipeline.domain.booking import CANCELLED
-from assignment_pipeline.domain.checks import require_each_once
+from assignment_pipeline.domain.checks import require_each_once, require_tables
 from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, Move, Reason
@@ -85,15 +85,15 @@ class Wanted:
         The same, as a caller says it.
 
         Raises:
-            InvalidValueError: There are no moves, one booking is to move twice, or *allow* names no rule.
+            InvalidValueError: There are no moves, one booking is to move twice, or to no tables or to one twice; or
+                *allow* names no rule.
         """
         given = tuple(moves)
         if not given or not all(isinstance(move, Move) for move in given):
             raise InvalidValueError("moves", "one Move or more", repr(given))
         require_each_once("moves", [move.booking_id for move in given])
-        empty = next((move for move in given if not move.tables), None)
-        if empty is not None:
-            raise InvalidValueError("moves", "tables for each booking", f"none for {empty.booking_id!r}")
+        for move in given:
+            require_tables("moves", move.tables, move.booking_id)
         return cls(moves=given, allowed=allowed_rules(allow), pin=pin, restaurant_id=restaurant_id)
 
 

@@ -10,7 +10,7 @@ import attrs
 
 from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.domain.checks import as_tuple, code, require_each_once
+from assignment_pipeline.domain.checks import as_tuple, code, require_each_once, require_tables
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, Decision, Move, Outcome, Plan, Reason
 from assignment_pipeline.domain.windows import TimeWindow
@@ -186,11 +186,16 @@ class Placement:
         The same, as a caller says it.
 
         Raises:
-            InvalidValueError: *allow* names no rule, or one that cannot be allowed away; or a booking is to move twice.
+            InvalidValueError: *allow* names no rule, or one that cannot be allowed away; a booking is to move twice; or
+                there are no tables, or one twice.
         """
         require_each_once("moves", [move.booking_id for move in moves])
+        for move in moves:
+            require_tables("moves", move.tables, move.booking_id)
+        chosen = as_tuple(tables)
+        require_tables("tables", chosen)
         return cls(
-            table_ids=as_tuple(tables),
+            table_ids=chosen,
             expect_version=expect_version,
             allowed=allowed_rules(allow),
             moves=tuple(moves),

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.booking import MAX_TURN, Booking, SeatingPreference
-from assignment_pipeline.domain.checks import as_tuple, aware_minute, to_utc
+from assignment_pipeline.domain.checks import as_tuple, aware_minute, require_tables, to_utc
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import AssignmentResult, Decision, Mode, Move, Outcome, Plan, Reason
 from assignment_pipeline.domain.venue import Venue
@@ -111,6 +111,10 @@ class AtDoor:
         chosen = as_tuple(tables)
         if moves and not chosen:
             raise InvalidValueError("moves", "tables beside them", "none")
+        if chosen:
+            require_tables("tables", chosen)
+        for move in moves:
+            require_tables("moves", move.tables, move.booking_id)
         return cls(
             asks=asks,
             has_id=booking_id is not None,
