@@ -9,15 +9,20 @@ import attrs
 import pytest
 
 from assignment_pipeline import (
+    Arrivals,
     AssignmentState,
     AsyncCoordinator,
     FixedFlags,
     Mode,
     Outcome,
+    PacingRule,
     Reason,
+    ServicePeriod,
     Settings,
     TableConflictError,
+    Venue,
     VenueNotFoundError,
+    VenuePolicy,
 )
 from assignment_pipeline.domain.periods import SpecialDay
 from assignment_pipeline.domain.rollout import RolloutRevision
@@ -155,6 +160,43 @@ def test_whose_hour_is_gone_stays_and_is_named(house, coordinator, day):
     house.host.put_venue(attrs.evolve(house.venue, policy=closed, version="closed"))
     found = coordinator.reoptimize("R1", day, apply=True, actor="ann")
     assert (found.diff.moves, found.stranded, found.applied) == ((), ("B1",), False)
+
+
+def with_policy(house, **policy):
+    house.venue = Venue("R1", "Europe/London", house.venue.floor, VenuePolicy(reseat="off", **policy))
+    house.host.put_venue(house.venue)
+
+
+def hours(house, first, last, **facts):
+    """A period from so many minutes from now on, up to so many."""
+    local = [(house.clock.now() + minutes * MINUTE).astimezone(house.venue.zone).time() for minutes in (first, last)]
+    start, end = (time.replace(second=0, microsecond=0) for time in local)
+    return [ServicePeriod("now", start, end, **facts)]
+
+
+@pytest.mark.parametrize("how", ["before the doors", "between arrivals", "beyond a cap", "past closing"])
+def test_who_was_let_in_by_a_person_is_not_stranded(house, coordinator, how):
+    """Nor one that stays past closing: the person decided on its time. A table that breaks a rule is another matter."""
+    allow = []
+    if how == "before the doors":
+        with_policy(house, service_periods=hours(house, 60, 240))
+        allow = ["outside_service"]
+    elif how == "between arrivals":
+        with_policy(house, service_periods=hours(house, -7, 240, arrivals=Arrivals(every=30)))
+    elif how == "beyond a cap":
+        with_policy(house, pacing=[PacingRule(minutes=60, parties=1)])
+        coordinator.walk_in("R1", 2, actor="ann")
+        allow = ["pacing"]
+    else:
+        with_policy(house, service_periods=hours(house, -60, 120))
+    result = coordinator.walk_in("R1", 2, actor="ann", allow=allow)
+    assert result.outcome is Outcome.CONFIRMED
+    if how == "past closing":
+        coordinator.extend(result.booking_id, result.until + 60 * MINUTE, actor="ann")
+    today = house.venue.service_date(house.clock.now())
+    assert coordinator.reoptimize("R1", today).stranded == ()
+    out_of_use(house, result.tables[0])
+    assert coordinator.reoptimize("R1", today).stranded == (result.booking_id,)
 
 
 def put_tables(house, tables):

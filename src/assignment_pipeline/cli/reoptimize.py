@@ -77,7 +77,7 @@ def _lines(found: Reoptimization, labels: Mapping[str, str]) -> list[str]:
         for move in diff.moves
     ]
     lines += [f"{booking_id} gets {joined(plan.tables, labels, '+')}." for booking_id, plan in diff.seated]
-    lines += [f"{name} stands on tables that are not to be had, and has to stay there." for name in found.stranded]
+    lines += [f"{name} breaks a rule of the restaurant as it is, and has to stay as it is." for name in found.stranded]
     if diff.left_out:
         lines.append(f"{words.count(len(diff.left_out), 'booking')} would still wait.")
     best = "the most there can be" if diff.gap == 0 else f"of {diff.bound} at most"

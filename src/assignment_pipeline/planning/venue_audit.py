@@ -21,6 +21,7 @@ from assignment_pipeline.planning.base import FloorSnapshot, Rule, SeatingReques
 from assignment_pipeline.planning.engine import MANUAL, TableEngine
 
 _TIMES = {Reason.OUTSIDE_SERVICE: Rule.OUTSIDE_SERVICE, Reason.NOT_AN_ARRIVAL: Rule.NOT_AN_ARRIVAL}
+_OF_THE_TIME = frozenset({Rule.OUTSIDE_SERVICE, Rule.NOT_AN_ARRIVAL, Rule.PACING})
 _DAY = dt.timedelta(days=1)
 _EVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 
@@ -42,6 +43,8 @@ class AuditFinding:
         rules: The rules that it breaks, each once.
 
         strategy: What found its tables: ``manual`` for a person, who may have overruled a rule on purpose.
+
+        has_come: Whether its party has come: then a person has let it in, and decides until when it stays.
     """
 
     booking_id: str
@@ -50,10 +53,17 @@ class AuditFinding:
     tables: tuple[str, ...]
     rules: tuple[Rule, ...] = attrs.field(converter=as_tuple)
     strategy: str | None = None
+    has_come: bool = False
 
     @property
     def is_by_hand(self) -> bool:
-        """Whether a person gave it its tables, and may have overruled all the rules that it breaks."""
+        """
+        Whether a person may have overruled all the rules that it breaks.
+
+        Who gave it its tables may have overruled any, but that they are free. Who let its party in, those of its time.
+        """
+        if self.has_come and _OF_THE_TIME.issuperset(self.rules):
+            return True
         return self.strategy == MANUAL and not {Rule.TAKEN, Rule.UNKNOWN_TABLE}.intersection(self.rules)
 
 
@@ -175,8 +185,8 @@ class _Slots:
 
 def _times(venue: Venue, record: AssignmentRecord, held: Allocation) -> Iterator[Rule]:
     refused = venue.refusal(held.turn)
-    if refused is Reason.NOT_AN_ARRIVAL and record.strategy == MANUAL:
-        return  # People place parties at any minute.
+    if refused is Reason.NOT_AN_ARRIVAL and (record.strategy == MANUAL or held.seated_at is not None):
+        return  # People place parties, and let them in, at any minute.
     if refused is not None:
         yield _TIMES[refused]
 
@@ -189,6 +199,7 @@ def _finding(booking: Booking, record: AssignmentRecord, held: Allocation, rules
         tables=held.tables,
         rules=rules,
         strategy=record.strategy,
+        has_come=held.seated_at is not None,
     )
 
 
