@@ -178,6 +178,15 @@ def test_a_commit_for_another_time_looks_for_itself(store, waiting):
         store.commit([late])
 
 
+def test_one_caller_needs_one_connection(store, waiting):
+    """Who has the answer to a commit reads on the connection that has written it: it is back by then."""
+    for number in range(100):
+        booking = make_booking("b-1", at=DINNER + number * HOUR)
+        assert store.load(LoadQuery(restaurant_id="r-1", bookings=(booking,))).records
+        store.write(lambda connection: None)
+    assert len(store._connections._idle[Kind.WRITE]) == 1
+
+
 def test_what_a_commit_leaves_is_known(asked, store, waiting):
     """Behind commits of ours, the next load of that evening reads no seats, no blocks, no floor and no generation."""
     change = planned(store)

@@ -13,6 +13,8 @@ import random
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from assignment_pipeline import processes
@@ -282,10 +284,15 @@ class Writer(processes.Watched):
 
     def _write(self) -> None:
         """Write the next group, or refuse all that is queued where it cannot be."""
+        answers: list[Callable[[], None]] = []
         try:
-            with self._connections.lend(Kind.WRITE) as connection:
-                if self._begin(connection):
-                    self._write_group(connection)
+            try:
+                with self._connections.lend(Kind.WRITE) as connection:
+                    if self._begin(connection):
+                        answers = self._write_group(connection)
+            finally:  # Who has an answer finds the connection where it was: it may be the next to read on it.
+                for answer in answers:
+                    answer()
             if self._abandoned:
                 self._refuse_all(self._closed_error())
             if self._queue or not self._inbox.empty():
@@ -317,7 +324,8 @@ class Writer(processes.Watched):
                 return job
         return None
 
-    def _write_group(self, connection: FileConnection) -> None:
+    def _write_group(self, connection: FileConnection) -> list[Callable[[], None]]:
+        """Do what is queued in one transaction; what answers those who wait."""
         where = self._connections.where
         group: list[Job[Any]] = []
         answers: list[tuple[Any, BaseException | None]] = []
@@ -335,23 +343,20 @@ class Writer(processes.Watched):
             culprit = RuntimeError(str(error))
             culprit.__cause__ = error.__cause__
             ended_by = group[0 if committing else -1]  # The others are looked at when they have ended.
-            self._fail([ended_by], culprit)
             others = [job for job in group if job is not ended_by]
-            self._fail(others, CommitUnknownError(f"{where}: another job ended the transaction"))
+            unknown = CommitUnknownError(f"{where}: another job ended the transaction")
+            return [partial(self._fail, [ended_by], culprit), partial(self._fail, others, unknown)]
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait are told
             roll_back(connection)
             if committing and (isinstance(error, StoreUnavailableError) or primary_code(error) == sqlite3.SQLITE_IOERR):
                 # The commit may be on the disk although the disk says that it is not, or in a file without a name.
                 detail = error.detail if isinstance(error, StoreUnavailableError) else f"{where}: {error}"
-                self._fail(group, CommitUnknownError(detail))
-            else:
-                self._fail(group, translate(error, where))
-        else:
-            for job, (value, failure) in zip(group, answers, strict=True):
-                if failure is None:
-                    job.answer(value)
-                else:
-                    self._fail([job], translate(failure, where))
+                return [partial(self._fail, group, CommitUnknownError(detail))]
+            return [partial(self._fail, group, translate(error, where))]
+        return [
+            partial(job.answer, value) if failure is None else partial(self._fail, [job], translate(failure, where))
+            for job, (value, failure) in zip(group, answers, strict=True)
+        ]
 
     def _refuse_all(self, error: BaseException) -> None:
         """Tell everyone whose job has not begun that it will not."""
