@@ -33,17 +33,35 @@ def test_it_says_how_long_each_phase_takes(cli):
     assert busy["production-10"]["days"] == 1
 
 
-def test_a_share_of_one_restaurant_is_said_to_be_none(cli):
-    """Nobody is promised a comparison for which there is nobody."""
-    advice = "name those that begin with\n`rollout list --always`"
-    few, enough = (cli("rollout", "plan", "--restaurants", n, "--bookings-per-day", "100").out for n in ("9", "10"))
-    assert (advice in few, advice in enough) == (True, False)
+@pytest.mark.parametrize(
+    ("restaurants", "lacking"),
+    [
+        ("1", ["production-10", "production-50"]),
+        ("3", ["production-10", "production-50"]),
+        ("4", ["production-10"]),
+        ("19", ["production-10"]),
+        ("20", []),
+    ],
+)
+def test_a_comparison_for_which_there_is_nobody_is_not_promised(cli, restaurants, lacking):
+    """It wants two restaurants on each side; that those that somebody names do not count is said, too."""
+    words = ("rollout", "plan", "--restaurants", restaurants, "--bookings-per-day", "100")
+    phases = {each["phase"]: each for each in cli(*words, "--json").json["phases"]}
+    never = [name for name, each in phases.items() if each["days"] is None]
+    assert never == lacking
+    assert all(phases[name]["decided_by"] == "relative_confirmation" for name in never)
+    said = cli(*words).out
+    advice = f"Fewer than two restaurants on a side in {' and '.join(lacking)}: nothing is compared."
+    assert (advice in said) is bool(lacking)
+    assert ("All of production takes " in said) is (not lacking)
+    assert (f"the gates of {', '.join(lacking)} never pass." in said) is bool(lacking)
 
 
 def test_what_is_not_good_enough_never_passes(cli):
     """Nothing is promised for it."""
     done = cli(*PLAN, "400", "--confirmed", "0.94")
     assert "never" in done.out
+    assert "All of production takes" not in done.out
     phases = json.loads(cli(*PLAN, "400", "--confirmed", "0.94", "--json").out)["phases"]
     assert [each["days"] for each in phases if each["decided_by"] == "confirmation_rate"].count(None) > 0
 

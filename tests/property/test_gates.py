@@ -123,6 +123,14 @@ def test_nothing_never_passes(criterion, hours, compared):
     assert verdict.passes_at is None  # Nothing tells when there will be something, whatever the least number is.
 
 
+def test_that_picked_restaurants_do_not_count_is_said():
+    """Where a comparison waits for restaurants: more bookings at those that somebody has listed change nothing."""
+    criterion = next(each for each in PHASES["production-10"].criteria if each.metric == "relative_confirmation")
+    few = Count(part=50, whole=50, other_part=50, other_whole=50, restaurants=1, other_restaurants=5)
+    for counted in (Count(other_part=0, other_whole=0), few):
+        assert "restaurants that somebody has listed are left out" in decide(criterion, counted, SINCE).missing
+
+
 @given(criterion=criteria, counted=counts())
 def test_a_verdict_can_be_computed_again_from_its_row(criterion, counted):
     """As it stands in the evidence of a revision: JSON, read back."""

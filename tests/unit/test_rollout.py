@@ -181,6 +181,7 @@ class TestAdvance:
             advance(rollout)
         clock.advance(dt.timedelta(seconds=1))
         assert rollout.status().passes
+        assert rollout.status().passes_at is None  # What is past is no moment to wait for.
         assert advance(rollout).phase == "production-10"
 
     def test_nobody_measures(self, store, clock):

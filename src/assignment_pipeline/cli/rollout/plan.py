@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -81,10 +82,10 @@ def plan(
         )
     console.print(_phases(phases))
     console.print(_LEGEND, style="dim", highlight=False, soft_wrap=True)
-    if any(each.restaurants < 1 for each in phases):
-        console.print(_TOO_FEW, highlight=False, soft_wrap=True)
-    known = [each.days for each in phases if each.phase.name.startswith("production") and each.days is not None]
-    console.print(f"\nAll of production takes {_days(sum(known))} if {confirmed:.0%} are confirmed.\n", highlight=False)
+    few = [each.phase.name for each in phases if each.lacks_restaurants]
+    if few:
+        console.print(_TOO_FEW.format(phases=" and ".join(few)), highlight=False, soft_wrap=True)
+    console.print(f"\n{_all_of_production(phases, confirmed)}\n", highlight=False, soft_wrap=True)
     console.print(
         f"Two equal planners that confirm {_RATE:.0%}, each with {bookings_per_day:g} bookings a day. To show that one"
         " is not worse by a margin takes:",
@@ -101,8 +102,19 @@ Decided by: the criterion that takes longest. Below, a side: the bookings that e
 
 
 _TOO_FEW = """
-A phase at less than one restaurant most likely has none, and compares nothing: with so few, name those that begin with
-`rollout list --always`, and judge by the shadow."""
+Fewer than two restaurants on a side in {phases}: nothing is compared. Those that `rollout list --always`
+names do not count, for somebody has picked them. With so few, name those that begin, judge by the shadow and the
+closed loop, and go on with `rollout advance --force --reason`."""
+
+
+def _all_of_production(phases: Sequence[PhaseForecast], confirmed: float) -> str:
+    production = [each for each in phases if each.phase.name.startswith("production")]
+    never = [each.phase.name for each in production if each.days is None]
+    if never:
+        whose = f"the gates of {', '.join(never)}"
+        return f"Production takes for ever if {confirmed:.0%} are confirmed: {whose} never pass."
+    days = sum(each.days for each in production if each.days is not None)
+    return f"All of production takes {_days(days)} if {confirmed:.0%} are confirmed."
 
 
 def _phases(phases: tuple[PhaseForecast, ...]) -> Table:

@@ -314,8 +314,9 @@ def _outlook(standing: Standing) -> str:
     when = ""
     if Answer.UNHEALTHY in answers:
         when = ": it is UNHEALTHY, and its numbers cannot be trusted until that is mended"
-    elif standing.passes_at and Answer.FAIL not in answers:
-        when = f", at the earliest at {_when(standing.passes_at)}"
+    elif Answer.FAIL not in answers:
+        when = f", at the earliest at {_when(standing.passes_at)}" if standing.passes_at else ""
+        when += f"; nothing tells yet when {' and '.join(standing.untold)} can pass" if standing.untold else ""
     return f"It may not go on to {standing.next.name} yet{when}."
 
 

@@ -172,6 +172,8 @@ class PhaseForecast:
         decided_by: The metric that takes the most.
 
         days: How many days that is, the phase's minimum included; None if they never pass.
+
+        lacks_restaurants: Whether it compares more restaurants than one of the two planners has.
     """
 
     phase: Phase
@@ -180,6 +182,7 @@ class PhaseForecast:
     bookings: int | None
     decided_by: str
     days: float | None
+    lacks_restaurants: bool = False
 
 
 def forecast(restaurants: int, bookings_a_day: float, *, confirmed: float = 0.98) -> tuple[PhaseForecast, ...]:
@@ -204,6 +207,8 @@ def forecast(restaurants: int, bookings_a_day: float, *, confirmed: float = 0.98
         a_day = bookings_a_day / restaurants
         criteria = [each for each in phase.criteria if not each.optional]
         needs = {each.metric: _needed(each, share, confirmed, a_day) for each in criteria}
+        lacking = [each.metric for each in criteria if _lacks(each, restaurants, share)]
+        needs |= dict.fromkeys(lacking)
         most = max(needs, key=lambda metric: needs[metric] or _MOST)
         bookings, days = needs[most], None
         if bookings is not None:
@@ -216,9 +221,16 @@ def forecast(restaurants: int, bookings_a_day: float, *, confirmed: float = 0.98
                 bookings=bookings,
                 decided_by=most,
                 days=days,
+                lacks_restaurants=bool(lacking),
             )
         )
     return tuple(found)
+
+
+def _lacks(criterion: Criterion, restaurants: int, share: float) -> bool:
+    """Whether it compares more restaurants than one of the two planners has, on average."""
+    fewest = round(restaurants * min(share, 1 - share), 6)  # Shares are no round numbers.
+    return criterion.metric == RELATIVE_CONFIRMATION.name and share < 1 and fewest < criterion.min_restaurants
 
 
 def _needed(criterion: Criterion, share: float, confirmed: float, a_day: float) -> int | None:

@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from assignment_pipeline.rollout.control.exposure import EXPOSURE, answer_of
-from assignment_pipeline.rollout.control.metrics import INFEASIBLE_RISE, OF_DAYS, Count
+from assignment_pipeline.rollout.control.metrics import INFEASIBLE_RISE, OF_DAYS, RELATIVE_CONFIRMATION, Count
 from assignment_pipeline.rollout.control.phases import OWN_DAYS, Criterion, is_own_day
 from assignment_pipeline.rollout.control.sample_ratio import SAMPLE_RATIO, sample_ratio
 from assignment_pipeline.rollout.control.sequential import (
@@ -24,6 +24,8 @@ from assignment_pipeline.rollout.control.verdicts import Answer, Verdict
 
 HOW = "`worker` and `shadow days` do that"
 """Which commands compare service days."""
+
+PICKED = "restaurants that somebody has listed are left out"
 
 MOST_UNREADABLE = 0.01
 """Of legacy's answers, those that the shadow may fail to read before a gate holds for it: from 0 to 1."""
@@ -259,7 +261,8 @@ def _restaurants_wanted(criterion: Criterion, counted: Count) -> list[str]:
         return []
     sides = ((counted.restaurants, "the pipeline's"), (counted.other_restaurants, "legacy's"))
     least = criterion.min_restaurants
-    return [f"{least - found} more of {least} restaurants of {whose}" for found, whose in sides if found < least]
+    wants = [f"{least - found} more of {least} restaurants of {whose}" for found, whose in sides if found < least]
+    return [*wants, PICKED] if wants else []
 
 
 def _nothing(criterion: Criterion, counted: Count) -> str:
@@ -269,6 +272,8 @@ def _nothing(criterion: Criterion, counted: Count) -> str:
         return "no restaurant has twenty bookings yet, or none has a past with as many"
     if counted.whole and counted.other_whole == 0:
         return "legacy reported no outcome to compare with"
+    if criterion.metric == RELATIVE_CONFIRMATION.name:
+        return f"nothing was counted yet; {PICKED}"
     return "nothing was counted yet"
 
 

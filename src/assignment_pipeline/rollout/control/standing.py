@@ -80,9 +80,21 @@ class Standing:
 
     @property
     def passes_at(self) -> dt.datetime | None:
-        """When everything can pass at the earliest, as far as anything tells; None if nothing does."""
+        """When everything can pass at the earliest, as far as anything tells; None if nothing does, or it is past."""
         known = [verdict.passes_at for verdict in self.verdicts if verdict.passes_at is not None]
-        return max(known, default=None)
+        last = max(known, default=None)
+        return last if last is not None and last > self.now else None
+
+    @property
+    def untold(self) -> tuple[str, ...]:
+        """The criteria that hold it, and of which nothing tells when they can pass; without sign-offs."""
+        return tuple(
+            verdict.metric
+            for verdict in self.verdicts
+            if verdict.answer is Answer.HOLD
+            and (verdict.passes_at is None or verdict.passes_at <= self.now)
+            and not verdict.metric.startswith(SIGN_OFF)
+        )
 
 
 def judge_phase(
