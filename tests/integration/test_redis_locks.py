@@ -21,7 +21,7 @@ from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.adapters.redis import AsyncRedisLockManager, RedisLockManager
 from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost
 from assignment_pipeline.clock import SystemClock
-from assignment_pipeline.errors import LockManagerUnavailableError
+from assignment_pipeline.errors import InvalidValueError, LockManagerUnavailableError
 from assignment_pipeline.ports import Leases, RecordQuery, Refused, Wanted
 from assignment_pipeline.rollout.flags import FixedFlags
 from assignment_pipeline.testing.store_harness import make_booking, make_venue
@@ -128,6 +128,31 @@ def complaint(url, **how):
     said = str(caught.value), asyncio.run(ask())
     assert all(SECRET not in sentence for sentence in said)
     return said
+
+
+@pytest.mark.parametrize("kind", [RedisLockManager, AsyncRedisLockManager])
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"url": None}, "url: expected a text, got None"),
+        ({"url": b"redis://localhost"}, "url: expected a text, got a bytes"),
+        ({"owner": 7}, "owner: expected a text, got an int"),
+        ({"prefix": None}, "prefix: expected a text, got None"),
+        ({"pool_size": -1}, "pool_size: expected a whole number of connections, 1 or more, got -1"),
+        ({"pool_size": 0}, "pool_size: expected"),
+        ({"pool_size": 2.0}, "pool_size: expected"),
+        ({"patience": 1}, "patience: expected a timedelta, got an int"),
+        ({"patience": dt.timedelta(seconds=-1)}, "patience: expected more than nothing, got -1 day, 23:59:59"),
+        ({"patience": dt.timedelta()}, "patience: expected more than nothing"),
+        ({"rest": dt.timedelta(seconds=-1)}, "rest: expected no less than nothing"),
+        ({"rest": None}, "rest: expected a timedelta, got None"),
+    ],
+)
+def test_a_wrong_argument_is_named_at_once(kind, wrong, says):
+    """And not at the first lock: an address that is not set is found when the application starts."""
+    with pytest.raises(InvalidValueError) as caught:
+        kind(**{"url": "redis://localhost", **wrong})
+    assert str(caught.value).startswith(says)
 
 
 def test_a_server_that_is_away_is_named(fragile):

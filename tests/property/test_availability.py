@@ -233,6 +233,7 @@ def test_asyncio_answers_the_same():
     ("wrong", "says"),
     [
         ({"party_sizes": []}, "party_sizes: expected one size or more"),
+        ({"party_sizes": 2}, r"party_sizes: expected several sizes, such as \[2, 4\], got 2"),
         ({"party_sizes": [0]}, "party_size: expected a whole number from 1"),
         ({"date": "2031-05-01"}, "date: expected a date"),
         ({"date": dt.date(1900, 1, 1)}, "date: expected a date in the years 1971 to 9997"),

@@ -22,7 +22,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 from assignment_pipeline import processes
-from assignment_pipeline.errors import LockManagerUnavailableError, MissingExtraError
+from assignment_pipeline.domain.checks import named
+from assignment_pipeline.errors import InvalidValueError, LockManagerUnavailableError, MissingExtraError
 from assignment_pipeline.ports import Clock, Lease, Leases, Refused, Wanted
 
 try:
@@ -102,6 +103,7 @@ class _Locks(processes.Watched):
         patience: dt.timedelta = PATIENCE,
         rest: dt.timedelta = REST,
     ) -> None:
+        _check(url, owner, prefix, pool_size, patience=patience, rest=rest)
         self.where = place_of(url)
         self._url = url
         self._clock = clock
@@ -302,6 +304,25 @@ _ACQUIRE, _RELEASE = _Script(ACQUIRE), _Script(RELEASE)
 def _once(kind: Any) -> Any:
     """Again, once, where a connection turned out to be dead: it is harmless. Not where the server takes too long."""
     return kind(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
+
+
+def _check(url: object, owner: object, prefix: object, pool_size: object, **spans: object) -> None:
+    """
+    Make sure that a lock manager is told what it has to be told, before it is asked for anything.
+
+    Raises:
+        InvalidValueError: An argument is of another kind, or no such number or span.
+    """
+    for name, text in (("url", url), ("owner", "" if owner is None else owner), ("prefix", prefix)):
+        if not isinstance(text, str):
+            raise InvalidValueError(name, "a text", named(type(text)))
+    if type(pool_size) is not int or pool_size < 1:
+        raise InvalidValueError("pool_size", "a whole number of connections, 1 or more", repr(pool_size))
+    for name, span in spans.items():
+        if not isinstance(span, dt.timedelta):
+            raise InvalidValueError(name, "a timedelta", named(type(span)))
+        if span < dt.timedelta() or (name == "patience" and not span):
+            raise InvalidValueError(name, "no less than nothing" if name == "rest" else "more than nothing", f"{span}")
 
 
 def place_of(url: str) -> str:

@@ -51,6 +51,8 @@ def availability(
         require_date(name, given)
     if not date <= last < date + MOST_DAYS * DAY:
         raise InvalidValueError("until", f"a date from {date} on, fewer than {MOST_DAYS} days later", f"{last}")
+    if not isinstance(party_sizes, Iterable):
+        raise InvalidValueError("party_sizes", "several sizes, such as [2, 4]", repr(party_sizes))
     sizes = tuple(dict.fromkeys(party_sizes))
     call = yield from Call.begin(("", restaurant_id), "availability")
     probe = yield from NewId()
