@@ -143,7 +143,17 @@ def is_full(evening: Evening) -> bool:
     return bool(wanted) and all(busy & set(place) for place in wanted)
 
 
-FULL = evenings().filter(is_full)
+@st.composite
+def chains(draw: st.DrawFn) -> Evening:
+    """Each party sits at the only table that is large enough for the next one, and the smallest table is free."""
+    moves = draw(st.integers(1, 3))
+    floor = FloorPlan([Table(f"T{number}", 2 * number + 2) for number in range(moves + 1)])
+    guests = [Booking(f"B{number}", "R1", 2 * number + 2, EVENING) for number in range(moves + 1)]
+    there = {party: (f"T{number + 1}",) for number, party in enumerate(guests[:-1])}
+    return Evening(Venue("R1", "UTC", floor, VenuePolicy(max_tables=1)), guests[-1], there, [])
+
+
+FULL = evenings().filter(is_full) | chains()
 
 
 @given(FULL)
