@@ -89,6 +89,13 @@ def test_a_store_with_another_time_is_named(cli, backend):
     assert (health, evidence.partition(":")[0]) == ("wrong", "this process is 2")
 
 
+def test_a_listed_restaurant_that_the_host_has_is_known(cli, backend):
+    """Also before it has a record; a slip of the pen is not."""
+    words = ("rollout", "list", "--never", "tasca,tascca", "--reason", "broken", "--actor", "dana")
+    listed = cli(*words, "--app", "tests.cli.test_doctor:following")
+    assert listed.err.startswith("Not known here, and so listed for later only: tascca. ")
+
+
 def test_flags_that_raise_are_named(cli, backend):
     """With the restaurant, and not with what the error says."""
     backend.coordinator(backend.host(RowHost)).assign_id("b-0", HOUSE)

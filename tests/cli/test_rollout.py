@@ -235,6 +235,26 @@ class TestChanges:
         listed = rollout("list", "--never", "corner", "--reason", "broken", "--json", *ACTOR)
         assert (listed.json["settings"]["exclude"], listed.err) == (["corner"], "")
 
+    def test_a_list_is_needed(self, rollout):
+        """Without one, nothing would change, and the history would have a line more."""
+        refused = rollout("list", "--reason", "broken", *ACTOR)
+        assert refused.code == 2
+        assert (
+            refused.complaint
+            == "--always, --never and --shadow: expected one of them: what is not given stays, got none"
+        )
+        assert rollout("history", "--json").json["revisions"] == []
+
+    def test_the_whole_reason_is_in_the_history(self, rollout, monkeypatch):
+        """A rollback's begins with the alert: who reads it at night on a narrow screen has to know which."""
+        monkeypatch.setenv("COLUMNS", "80")
+        rollout("rollback", "--actor", "rollout watch", "--reason", "confirmation_rate_low: firing since 2031-05-03")
+        said = rollout("history").out
+        assert "…" not in said
+        lines = said.splitlines()[1:]
+        column = said.splitlines()[0].index("Why")
+        assert "".join(line[column:].strip() for line in lines).startswith("confirmation_rate_low:firing since")
+
     def test_who_decides_is_whoever_is_logged_in(self, rollout, monkeypatch):
         """Unless somebody else is named."""
         monkeypatch.setenv("LOGNAME", "eli")
@@ -258,6 +278,9 @@ class TestChanges:
         path = tmp_path / "host.db"
         init(path)
         assert cli("rollout", "enter", "production-shadow", *ACTOR, "--db", path).code == 0
+        stranger = cli("alerts", "check", "--restaurant", "nosuch", "--db", path)
+        expected = "--restaurant: expected one that the database knows, or --app, which asks your host, got 'nosuch'"
+        assert (stranger.code, stranger.complaint) == (2, expected)
         assert cli("rollout", "status", "--db", path, "--json").json["restaurants"] == {
             "active": 0,
             "shadow": 0,

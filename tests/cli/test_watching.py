@@ -345,6 +345,12 @@ def test_gates_are_measured(well, said):
     assert said("rollout", "check", "--db", well)[0] == 1
 
 
+def test_options_that_lead_nowhere_are_refused(well, said):
+    """Instead of one of two outputs, or of rules that no Grafana could run."""
+    assert said("metrics", "--prometheus", "--json", "--db", well)[0] == 2
+    assert said("alerts", "grafana", "--datasource", " ")[0] == 2
+
+
 def test_rules_for_others(said):
     """Files as Prometheus and Grafana take them: JSON, which is YAML."""
     (group,) = json.loads(said("alerts", "prometheus")[1])["groups"]

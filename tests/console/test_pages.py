@@ -412,6 +412,7 @@ def test_the_rollout_is_shown_and_cannot_be_moved(store):
         page = browser.get("/rollout")
         assert page.status == 200
         assert page.html.count('aria-current="step"') == 1
+        assert '<li class="done">' not in page.html  # No phase before was ever entered.
         assert "Closed loop covers … hold Asked: at least -1 %, with a margin of 4 %." in page.text
         assert "<form" not in page.html
         link = re.search(r'href="(mismatch\?id=[^"]+)"', page.html)[1]

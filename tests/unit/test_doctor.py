@@ -164,7 +164,7 @@ def test_flags_that_are_not_set_here_are_not_held_against_anybody(environ, healt
         ("production-shadow", [("auto_assign", "shadow"), ("assignment.shadow", "shadow")], Health.GOOD, "5 events"),
         ("production-shadow", [("auto_assign", "shadow")], Health.WRONG, "none of the shadow's own"),
         ("production-shadow", [("auto_assign", "off")], Health.WRONG, "none of them in mode shadow"),
-        ("production-shadow", [], Health.NOTE, "no event since"),
+        ("production-shadow", [], Health.NOTE, "no event in the last hour"),
     ],
 )
 def test_a_shadow_that_shows_nothing(phase, events, health, says):
@@ -290,6 +290,17 @@ def test_a_new_store_is_healthy():
         "unsettled",
         "events",
     ]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "says"),
+    [(24 * 60, "in the last hour"), (61, "in the last hour"), (5, "since the last change, at 19:55 UTC")],
+)
+def test_of_which_time_events_are_is_said(minutes, says):
+    """An hour at most: after a quiet night, nobody is to think that nothing has come for days."""
+    changed = attrs.evolve(revision("production-shadow"), created_at=NOW - dt.timedelta(minutes=minutes))
+    assert check("flags-applied", revision=changed).evidence == f"events of calls {says}: none"
+    assert check("shadow", revision=changed).evidence == f"no event {says}"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from assignment_pipeline.cli.absent_host import AbsentHost
 from assignment_pipeline.cli.apps import from_app
 from assignment_pipeline.cli.database import Database, OwnHost, OwnStore
 from assignment_pipeline.cli.databases import database, keeps_bookings
@@ -18,7 +19,7 @@ from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.checks import require_actor
 from assignment_pipeline.domain.result import AssignmentResult, Mode
-from assignment_pipeline.errors import InvalidValueError
+from assignment_pipeline.errors import InvalidValueError, VenueNotFoundError
 from assignment_pipeline.flow.assigning.decision_context import Target
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.sweeping.sweep import look_for_freed
@@ -119,7 +120,8 @@ def require_restaurant(store: AssignmentStore, restaurant_id: str | None, *, fou
     """
     Refuse a restaurant that the host does not have. For commands that found nothing for it.
 
-    A database whose bookings an application keeps has no host at hand: then every restaurant passes.
+    A database whose bookings an application keeps has no host at hand: then those pass that have records, or that the
+    shadow has seen.
 
     Args:
         store: Where the command looked.
@@ -130,9 +132,40 @@ def require_restaurant(store: AssignmentStore, restaurant_id: str | None, *, fou
 
     Raises:
         VenueNotFoundError: The host has no such restaurant.
+        BadInputError: There is no host at hand, and nothing is known of such a restaurant.
     """
-    if restaurant_id is not None and not found:
+    if restaurant_id is None or found:
+        return
+    if _has_no_host(store):
+        if not _has_heard_of(store, restaurant_id):
+            refuse("--restaurant", "one that the database knows, or --app, which asks your host", repr(restaurant_id))
+    else:
         store.load(LoadQuery(restaurant_id=restaurant_id))
+
+
+def knows_restaurant(store: Any, restaurant_id: str) -> bool:
+    """Whether the host has such a restaurant; without a host at hand, whether the database has heard of it."""
+    if _has_heard_of(store, restaurant_id):
+        return True
+    if _has_no_host(store):
+        return False
+    try:
+        store.load(LoadQuery(restaurant_id=restaurant_id))
+    except VenueNotFoundError:
+        return False
+    except Exception:  # noqa: BLE001, S110 - whatever a host's code raises, it is about a restaurant that it knows
+        pass
+    return True
+
+
+def _has_no_host(store: Any) -> bool:
+    return isinstance(getattr(getattr(store, "checked_host", None), "host", None), AbsentHost)
+
+
+def _has_heard_of(store: Any, restaurant_id: str) -> bool:
+    if hasattr(store, "restaurants") and restaurant_id in store.restaurants():
+        return True
+    return hasattr(store, "bundles") and bool(store.bundles(restaurant_id=restaurant_id, limit=1))
 
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -17,6 +17,7 @@ from assignment_pipeline.domain.metrics import MetricsQuery
 from assignment_pipeline.domain.shadow import ShadowBundle
 from assignment_pipeline.rollout.control import LADDER, Rollout, Standing
 from assignment_pipeline.rollout.control.course import Look, courses_of
+from assignment_pipeline.rollout.control.standing import left_phases
 from assignment_pipeline.rollout.report.headlines import headlines
 from assignment_pipeline.rollout.report.sequences import LEGEND
 from assignment_pipeline.rollout.watching import Alert, Alerts, AlertState
@@ -33,6 +34,7 @@ class _Found:
     """What there is to show."""
 
     standing: Standing
+    left: Mapping[str | None, bool]
     courses: Mapping[str, tuple[Look, ...]]
     headlines: tuple[str, ...]
     alerts: tuple[Alert, ...]
@@ -54,13 +56,13 @@ class RolloutPage:
         if found is None:
             return await view.page("rollout.html", title="Rollout", standing=None)
         standing = found.standing
-        here = LADDER.rung(standing.phase)
+        here, left = LADDER.rung(standing.phase), found.left
         return await view.page(
             "rollout.html",
             title="Rollout",
             standing=standing,
             rungs=[
-                (phase, "here" if at == here else "done" if at < here else "ahead")
+                (phase, "here" if at == here else "done" if left.get(phase.name) else "ahead")
                 for at, phase in enumerate(LADDER.phases)
             ],
             gates=gates_of(standing.phase, standing.verdicts, found.courses) if standing.phase else [],
@@ -79,11 +81,12 @@ class RolloutPage:
         except TypeError:
             return None
         standing = steered.status()
-        changed = steered.history(1)
-        alerts = Alerts(store).check(standing.now, changed[0].created_at if changed else None)
+        history = steered.history()
+        alerts = Alerts(store).check(standing.now, history[0].created_at if history else None)
         since = standing.now - WINDOW
         return _Found(
             standing=standing,
+            left=left_phases(history),
             courses=self._courses(store, standing),
             headlines=headlines(store.measure(MetricsQuery(since=since, until=standing.now))),
             alerts=tuple(alert for alert in alerts if alert.state is not AlertState.INACTIVE),

@@ -14,7 +14,7 @@ from assignment_pipeline.cli.output import complain, print_json
 from assignment_pipeline.cli.rollout import standing as views
 from assignment_pipeline.cli.rollout.numbers import compared_in, print_with_headlines
 from assignment_pipeline.cli.rollout.steering import Steering, steered, without_environment
-from assignment_pipeline.cli.wiring import JsonOption, a_name, command
+from assignment_pipeline.cli.wiring import JsonOption, a_name, command, knows_restaurant
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.rollout.control import Standing
@@ -156,11 +156,14 @@ def list_restaurants(
     lists = {
         name: _ids(f"--{name}", given) for name, given in (("always", always), ("never", never), ("shadow", shadow))
     }
+    if all(ids is None for ids in lists.values()):
+        refuse("--always, --never and --shadow", "one of them: what is not given stays", "none")
     revision = _valid(lambda: steering.rollout.list_restaurants(actor=who, reason=reason, **lists))
     _done(steering, revision, as_json=as_json)
     if not as_json:
         views.show_lists(revision)
-    unknown = set().union(*filter(None, lists.values())).difference(steering.rollout.store.restaurants())
+    named = set().union(*filter(None, lists.values()))
+    unknown = [name for name in named if not knows_restaurant(steering.rollout.store, name)]
     if unknown:
         complain(
             f"Not known here, and so listed for later only: {', '.join(sorted(unknown))}. Upper and lower case count."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,9 +16,10 @@ from assignment_pipeline.cli.rollout.steering import Steering, up_to_date
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import FlagError
-from assignment_pipeline.rollout.control import LADDER, Answer, Phase, Standing, Verdict
+from assignment_pipeline.rollout.control import LADDER, Answer, Standing, Verdict
 from assignment_pipeline.rollout.control.exposure import Part
 from assignment_pipeline.rollout.control.phases import OWN_DAYS, TIME_IN_PHASE
+from assignment_pipeline.rollout.control.standing import left_phases
 from assignment_pipeline.rollout.flags.document import read_settings, settings_document
 from assignment_pipeline.rollout.report import Item
 
@@ -108,7 +108,7 @@ def show(standing: Standing, cohort: Cohort | None, steering: Steering) -> None:
         facts.add_row(name, value)
     console.print(facts)
     console.print()
-    left = _left(steering.rollout.history(_MANY))
+    left = left_phases(steering.rollout.history(_MANY))
     for line in _ladder(standing, left, unicode=_knows_marks(console.encoding)):
         console.print(line)
     if standing.verdicts:
@@ -172,7 +172,7 @@ def show_history(revisions: Sequence[RolloutRevision]) -> None:
     table.add_column("When", no_wrap=True)
     table.add_column("Phase", no_wrap=True)
     table.add_column("By", overflow="fold")
-    table.add_column("Why", ratio=1)
+    table.add_column("Why", ratio=1, overflow="fold")
     for revision in revisions:
         forced = "by force: " if revision.forced else ""
         table.add_row(
@@ -224,21 +224,6 @@ def _ordinal(number: int) -> str:
     return f"{number}{ending}"
 
 
-def _left(history: Sequence[RolloutRevision]) -> dict[str | None, bool]:
-    """The phases that the rollout was in, and whether all that each asked for passed when it last left it."""
-    left: dict[str | None, bool] = {}
-    for later, earlier in itertools.pairwise(history):
-        if later.phase != earlier.phase:
-            on = LADDER.rung(_phase(later.phase)) > LADDER.rung(_phase(earlier.phase)) >= 0
-            answers = [verdict.get("answer") for verdict in later.evidence.get("verdicts", [{}])]
-            left.setdefault(earlier.phase, on and all(answer == Answer.PASS for answer in answers))
-    return left
-
-
-def _phase(name: str | None) -> Phase | None:
-    return next((phase for phase in LADDER.phases if phase.name == name), None)
-
-
 def _ladder(standing: Standing, left: Mapping[str | None, bool], *, unicode: bool) -> list[Text]:
     done, here, ahead, *_ = _MARKS[unicode]
     rung = LADDER.rung(standing.phase)
@@ -260,7 +245,7 @@ def _criteria(standing: Standing, *, unicode: bool) -> Table:
     table.add_column("Criterion", no_wrap=True)
     for name in ("Value", "Asked", "Of", "95 % within"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("Says", ratio=1)
+    table.add_column("Says", ratio=1, overflow="fold")
     for verdict in standing.verdicts:
         says = Text(verdict.answer.value, style=_COLOURS[verdict.answer])
         if verdict.missing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Mapping, Sequence
 
 import attrs
@@ -10,6 +11,7 @@ import attrs
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.rollout.control.exposure import EXPOSURE, Part
+from assignment_pipeline.rollout.control.ladder import LADDER
 from assignment_pipeline.rollout.control.phases import OWN_DAYS, TIME_IN_PHASE, Criterion, Phase, SignOff, is_own_day
 from assignment_pipeline.rollout.control.sample_ratio import SAMPLE_RATIO
 from assignment_pipeline.rollout.control.verdicts import Answer, Verdict
@@ -191,3 +193,23 @@ def sign_off_verdict(sign_off: SignOff, name: str | None) -> Verdict:
     """Whether somebody has signed off."""
     missing = None if name else f"{sign_off.role} has to state that {sign_off.states}"
     return Verdict(metric=f"{SIGN_OFF}:{sign_off.role}", answer=Answer.PASS if name else Answer.HOLD, missing=missing)
+
+
+def left_phases(history: Sequence[RolloutRevision]) -> dict[str | None, bool]:
+    """
+    The phases that the rollout was in, and whether all that each asked for passed when it last left it.
+
+    Args:
+        history: The changes of the rollout, newest first.
+    """
+    left: dict[str | None, bool] = {}
+    for later, earlier in itertools.pairwise(history):
+        if later.phase != earlier.phase:
+            on = LADDER.rung(_phase(later.phase)) > LADDER.rung(_phase(earlier.phase)) >= 0
+            answers = [verdict.get("answer") for verdict in later.evidence.get("verdicts", [{}])]
+            left.setdefault(earlier.phase, on and all(answer == Answer.PASS for answer in answers))
+    return left
+
+
+def _phase(name: str | None) -> Phase | None:
+    return next((phase for phase in LADDER.phases if phase.name == name), None)

@@ -56,6 +56,14 @@ class Facts:
     handed_out: Sequence[str] = ()
 
     @property
+    def span(self) -> str:
+        """The time of the events that were seen, in words."""
+        changed = self.revision.created_at
+        if changed is None or changed <= self.now - dt.timedelta(hours=1):
+            return "in the last hour"
+        return f"since the last change, at {changed:%H:%M} UTC"
+
+    @property
     def settings(self) -> FlagSettings | None:
         """What the workers go by, as far as it can be read here; None where the application has flags of its own."""
         return None if self.has_own_flags else self.read_here

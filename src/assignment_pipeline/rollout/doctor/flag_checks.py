@@ -127,7 +127,7 @@ def flags_applied(facts: Facts) -> Finding:
     told = ", ".join(f"{number} in mode {mode.value}" for mode, number in calls.items() if number) or "none"
     if settings is None or not any(calls.values()):
         app = f"; the application's flags: {facts.flags}" if facts.has_own_flags else ""
-        return noted(check, f"events of calls since the last change: {told}{app}")
+        return noted(check, f"events of calls {facts.span}: {told}{app}")
     wanted = {mode for mode in Mode if may_be(mode, settings)}
     if facts.says_nothing:
         return noted(
@@ -140,12 +140,12 @@ def flags_applied(facts: Facts) -> Finding:
     if strangers:
         return wrong(
             check,
-            f"events of calls since the last change: {told}; by the flags there should be none in mode "
+            f"events of calls {facts.span}: {told}; by the flags there should be none in mode "
             + ", ".join(mode.value for mode in strangers),
             "workers that still run with older variables, or that are not wired to these flags",
             "restart the workers, or wire `StoreFlags`, which follows within a second; see `flags explain RESTAURANT`",
         )
-    return good(check, f"events of calls since the last change: {told}")
+    return good(check, f"events of calls {facts.span}: {told}")
 
 
 def shadow_at_work(facts: Facts) -> Finding:
@@ -166,7 +166,7 @@ def shadow_at_work(facts: Facts) -> Finding:
             "return LegacyResult(tables) with the ids of the floor's tables; see `shadow list --verdict incomparable`",
         )
     if shadowed:
-        return good(check, f"{shadowed} events of the shadow, {legacy} of legacy's, since the last change")
+        return good(check, f"{shadowed} events of the shadow, {legacy} of legacy's, {facts.span}")
     if called:
         return wrong(
             check,
@@ -184,7 +184,7 @@ def shadow_at_work(facts: Facts) -> Finding:
         )
     return noted(
         check,
-        "no event since the last change",
+        f"no event {facts.span}",
         "no booking was taken, or the coordinator is not called for them",
         "make a booking, and look again",
     )

@@ -94,6 +94,8 @@ class Alert:
         """The same for people."""
         where = f" at {self.restaurant_id}" if self.restaurant_id else ""
         since = f" since {self.since:%Y-%m-%d %H:%M} UTC" if self.since else ""
+        if self.value is None and self.state is AlertState.RESOLVED:
+            return f"{self.rule.name}{where}: resolved, too little was counted since"
         if self.value is None:
             return f"{self.rule.name}{where}: {self.state.value}{since}, of {self.sample} nothing can be said"
         bound = f"{self.rule.bound.bad_side} {self.rule.threshold:.0%}"
