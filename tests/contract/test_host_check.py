@@ -711,6 +711,40 @@ def test_a_party_that_sits_early_or_late_is_no_mistake(hours):
     assert ("1 of 2 at another time than their booking" in found.text) is (5 in hours)
 
 
+@pytest.mark.parametrize(
+    ("minutes", "buffer", "says"),
+    [
+        (
+            [120, 120],
+            0,
+            "2 of 2 for another time than the pipeline plans: occupied() has 'b-0' at its table for 120 minutes",
+        ),
+        (
+            [120, 120],
+            0,
+            "and the policy says 90 for 2. If guests stay as long with either planner, give Venue(policy=...)",
+        ),
+        ([60, 60, 90], 0, "2 of 3 for another time than the pipeline plans"),
+        ([90, 90], 0, None),
+        ([90, 120], 0, None),
+        ([90, 100], 15, None),
+        ([110, 110], 15, "2 of 2 for another time"),
+    ],
+)
+def test_seats_that_last_as_long_as_no_turn_are_shown(minutes, buffer, says):
+    """A policy that was forgotten makes the pipeline look better than it is: it seats guests for a shorter time."""
+    policy = VenuePolicy(post_buffer_minutes=buffer)
+    host = MemoryHost(Venue("v", "UTC", FLOOR, policy))
+    for number, stay in enumerate(minutes):
+        start = AT + number * 2 * TWO_HOURS
+        host.put_booking(Booking(f"b-{number}", "v", 2, start, status="confirmed"))
+        window = TimeWindow(start, start + dt.timedelta(minutes=stay))
+        host.occupy("v", Occupied(table_id="T1", window=window, booking_id=f"b-{number}"))
+    found = {one.check: one for one in check(MemoryStore(host), "v")}["occupied"]
+    assert found.says is Say.OK
+    assert says in found.text if says else "the pipeline plans" not in found.text
+
+
 def test_a_host_without_code_for_commits_is_found(tmp_path):
     """Its rows would go on saying that everybody waits; the line says how to say that this is meant."""
     rig = SQLiteRig(tmp_path / "backend.db")  # noqa: F811

@@ -15,7 +15,7 @@ from assignment_pipeline.domain.record import AssignmentChange
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow
 from assignment_pipeline.errors import VenueNotFoundError
-from assignment_pipeline.host_check.opening import in_words, seats_in_words, starts_in_words
+from assignment_pipeline.host_check.opening import in_words, seats_in_words, starts_in_words, stays_in_words
 from assignment_pipeline.host_check.sample import (
     TO_CONFIRMED,
     TO_PROGRESS,
@@ -187,8 +187,7 @@ def occupied(sample: Sample) -> Asking[str]:
         found: Booking | None = yield Ask("booking", (booking_id,))
         if found is not None:
             known.append((seat, found))
-    beside = seats_in_words(venue, known)
-    return f"{shown}; {beside}" if beside else shown
+    return "; ".join(filter(None, (shown, seats_in_words(venue, known), stays_in_words(venue, known))))
 
 
 def _reads_rows(sample: Sample, wide: TimeWindow, seats: Sequence[Occupied]) -> Asking[None]:

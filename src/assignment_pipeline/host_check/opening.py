@@ -11,6 +11,7 @@ from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow
 from assignment_pipeline.host_check.sample import WrongError
 
+_TURNS = "give Venue(policy=...) the same turn_bands"
 _FORGOTTEN = "give Venue(policy=...) what the restaurant has"
 
 
@@ -80,6 +81,31 @@ def seats_in_words(venue: Venue, known: Sequence[tuple[Occupied, Booking]]) -> s
         raise WrongError(msg)
     return (
         f"{len(beside)} of {len(known)} at another time than their booking: {told}: see that it is so" if beside else ""
+    )
+
+
+def stays_in_words(venue: Venue, known: Sequence[tuple[Occupied, Booking]]) -> str:
+    """
+    Whether seats last as long as the pipeline would plan for their bookings, in one line; nothing where most do.
+
+    Args:
+        venue: The restaurant.
+
+        known: A seat of each booking that ``occupied`` names, and that booking.
+    """
+    planned = [(seat, one, venue.turn(one)) for seat, one in known if one.end_at is None]
+    apart = [
+        (seat.window.duration, one, turn.duration)
+        for seat, one, turn in planned
+        if not turn.duration <= seat.window.duration <= venue.blocked(turn).duration
+    ]
+    if not apart or 2 * len(apart) <= len(planned):
+        return ""
+    shown, booking, turn = (apart[0][0] // MINUTE, apart[0][1], apart[0][2] // MINUTE)
+    return (
+        f"{len(apart)} of {len(planned)} for another time than the pipeline plans: occupied() has {booking.id!r} at its"
+        f" table for {shown} minutes, and the policy says {turn} for {booking.party_size}. If guests stay as long with"
+        f" either planner, {_TURNS}: else a comparison measures the length of stay, too"
     )
 
 
