@@ -45,6 +45,7 @@ ROWS = {
         for key, said, unit in (
             ("", "480 times, {tables} tables, {moves}", "ms"),
             ("_assign", "... in assigns at a free table", ""),
+            ("_first", "... the first of an evening, in assigns", ""),
             ("_preview", "... in previews at a free table", ""),
             ("_all", "... the 480 previews, in availabilities", ""),
         )

@@ -167,9 +167,13 @@ def sqlite() -> dict[str, float]:
 ARRIVALS = [EVENING + dt.timedelta(minutes=10 * number) for number in range(40)]
 SIZES = range(1, 13)
 
-EVENINGS = 6
+EVENINGS = 8
 TURNS = 5
 """How many evenings are drawn at each size, and how often the times of each are asked for."""
+
+
+TIMES = ("", "_assign", "_first", "_preview", "_all")
+"""What is appended to a name for each number of `times`."""
 
 
 def availability() -> dict[str, float]:
@@ -179,8 +183,8 @@ def availability() -> dict[str, float]:
     found = {}
     for tables in (20, 60, 200):
         for name, reseat in ((f"times_{tables}", "off"), (f"moves_{tables}", "auto")):
-            numbers = times(tables, reseat) if hasattr(Coordinator, "availability") else [math.nan] * 4
-            found |= dict(zip((name, f"{name}_assign", f"{name}_preview", f"{name}_all"), numbers, strict=True))
+            numbers = times(tables, reseat) if hasattr(Coordinator, "availability") else [math.nan] * len(TIMES)
+            found |= {f"{name}{key}": number for key, number in zip(TIMES, numbers, strict=True)}
     return found
 
 
@@ -221,19 +225,21 @@ def times(tables: int, reseat: str) -> list[float]:
     What one availability of 40 arrivals and 12 sizes takes on half-full floors, which get fuller by one party a turn.
 
     Returns:
-        Milliseconds; how many times one `assign`, and one `preview`, at a free table that is; and how many times
-        one availability the 480 previews are that it answers.
+        Milliseconds; how many times one `assign` that is, and how many the first of an evening, about which nothing is
+        known; how many times one `preview` at a free table; and how many times one availability the 480 previews are
+        that it answers.
     """
     from assignment_pipeline import Booking, Coordinator  # noqa: PLC0415
 
-    clock, asked, assigned, previewed, answered = time.thread_time, list[float](), list[float](), list[float](), 0.0
+    clock, asked, first = time.thread_time, list[float](), list[float]()
+    assigned, previewed, answered = list[float](), list[float](), 0.0
     for evening in range(EVENINGS):
         coordinator = Coordinator.in_memory(dinner_at(tables, reseat), sinks=())
         draw = half_fill(coordinator, tables, evening)
         for turn in range(TURNS):
             began = clock()
             slots = coordinator.availability("r-1", EVENING.date(), SIZES).slots
-            asked.append(clock() - began)
+            (asked if turn else first).append(clock() - began)
             is_first, took = evening == turn == 0, []
             for place, slot in enumerate(slots):
                 if not is_first and (slot.status != "available" or place % 8):
@@ -250,9 +256,9 @@ def times(tables: int, reseat: str) -> list[float]:
             began = clock()
             coordinator.assign(booking)
             assigned.append(clock() - began)
-    one = statistics.median(asked)
-    decisions = (statistics.median(assigned), statistics.median(previewed))
-    return [one * 1e3, *(one / each for each in decisions), answered / one]
+    one, assign = statistics.median(asked), statistics.median(assigned)
+    shares = (one / assign, statistics.median(first) / assign, one / statistics.median(previewed))
+    return [one * 1e3, *shares, answered / one]
 
 
 PROBES = {

@@ -28,7 +28,13 @@ class Host:
         arrivals = [(SEVEN + number * QUARTER).time() for number in range(3)]
         policy = VenuePolicy(service_periods=[ServicePeriod("dinner", dt.time(19), dt.time(23), arrivals=arrivals)])
         floor = FloorPlan(
-            [Table("one", 1, zone="bar"), Table("two", 2, zone="bar"), Table("four", 4), Table("six", 6), *more]
+            [
+                Table("one", 1, zone="bar", accessible=True),
+                Table("two", 2, zone="bar"),
+                Table("four", 4),
+                Table("six", 6),
+                *more,
+            ]
         )
         self.coordinator = Coordinator.in_memory(
             Venue("r-1", "UTC", floor, policy),
@@ -39,10 +45,15 @@ class Host:
         self.coordinator.place(Booking("couple", "r-1", 2, SEVEN), ["four"], actor="anna", pin=False)
         self.coordinator.place(Booking("four", "r-1", 4, SEVEN), ["six"], actor="anna", pin=False)
 
-    def hurry(self):
-        """From now on, no search gets its time, and the short one no looks."""
+    def hurry(self, *, again=0):
+        """From now on, no search gets its time, and the short one no looks, or so many *again*."""
         self.tick = 1.0
         self._monkeypatch.setattr(displacing, "LOOKS", 0)
+        self._monkeypatch.setattr(displacing, "LOOKS_AGAIN", again)
+
+    def sits(self, name, table, **wishes):
+        """A guest alone, who may be moved."""
+        self.coordinator.place(Booking(name, "r-1", 1, SEVEN, **wishes), [table], actor="anna", pin=False)
 
     def monotonic(self):
         return next(self._ticks) * self.tick
@@ -124,18 +135,28 @@ def test_who_comes_into_its_way_makes_room_too(host):
     assert (result.outcome, set(result.moved)) == (Outcome.CONFIRMED, {"couple", "four", "single"})
 
 
-@pytest.mark.parametrize(("looks", "said"), [(displacing.LOOKS_AGAIN, "with_moves"), (0, "unavailable")])
-def test_others_make_room_for_who_came_into_its_way(monkeypatch, looks, said):
-    """Who took one of the tables can only go where somebody sits, who can go elsewhere: a few looks find that."""
+def test_one_party_makes_room_for_who_came_into_its_way(monkeypatch):
+    """Who took one of the tables can only go where another sits, who can go elsewhere: that takes no search."""
     host = Host(monkeypatch, Table("stool", 1))
-    host.coordinator.place(Booking("other", "r-1", 1, SEVEN), ["one"], actor="anna", pin=False)
+    host.sits("other", "one")
     assert host.says(6) == ["with_moves"] * 3
-    host.hurry()
-    monkeypatch.setattr(displacing, "LOOKS_AGAIN", looks)
-    host.coordinator.place(Booking("single", "r-1", 1, SEVEN, zone="bar"), ["two"], actor="anna", pin=False)
+    host.hurry(again=0)
+    host.sits("single", "two", zone="bar")
+    assert host.says(6) == ["with_moves"] * 3
+    assert set(host.assign(6).moved) == {"couple", "four", "single", "other"}
+
+
+@pytest.mark.parametrize(("looks", "said"), [(displacing.LOOKS_AGAIN, "with_moves"), (0, "unavailable")])
+def test_a_few_looks_find_who_makes_room_for_those(monkeypatch, looks, said):
+    """The other can only go where a third one sits, who can go elsewhere."""
+    host = Host(monkeypatch, Table("stool", 1, accessible=True), Table("spare", 1))
+    host.sits("other", "one", accessible=True)
+    host.sits("third", "stool")
+    assert host.says(6) == ["with_moves"] * 3
+    host.hurry(again=looks)
+    host.sits("single", "two", zone="bar")
     assert host.says(6) == [said] * 3
-    moved = {"couple", "four", "single", "other"} if looks else set()
-    assert set(host.assign(6).moved) == moved
+    assert set(host.assign(6).moved) == ({"couple", "four", "single", "other", "third"} if looks else set())
 
 
 def test_seven_may_make_room_without_the_solver():

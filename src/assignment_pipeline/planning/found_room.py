@@ -211,28 +211,57 @@ class Seats:
 
     def mended(self, rest: Rest) -> FoundRoom | None:
         """
-        That room where who has lost a place goes to tables that are free. It takes no search.
+        That room where who has lost a place goes to tables that are free, or that one other party leaves for free ones.
+
+        It takes no search.
 
         Returns:
-            None where one of them finds no such table.
+            None where one of them finds no such place.
         """
-        places, taken = dict(rest.places), rest.taken
-        leaving = {mover.booking_id for mover in (*places, *rest.lost)}
+        places = dict(rest.places)
         for party in rest.lost:
-            place = self._free_place(party, taken, leaving)
-            if not place:
+            taken = [(rest.span, rest.found.place), *((mover.span, place) for mover, place in places.items())]
+            found = self._settled(party, taken, {mover.booking_id for mover in (*places, *rest.lost)})
+            if found is None or len(places) + len(found) > MOST_MENDED:
                 return None
-            taken.append((party.span, place))
-            places[party] = place
+            places |= found
         return rest.room(places)
 
-    def _free_place(self, party: Mover, taken: Sequence[tuple[Span, int]], leaving: Collection[str]) -> int:
-        """The cheapest place that is free for a party once others have left, and is not *taken* by who moves."""
+    def _settled(
+        self, party: Mover, taken: Sequence[tuple[Span, int]], leaving: Collection[str], *, alone: bool = False
+    ) -> dict[Mover, int] | None:
+        """
+        A place for a party once others have left, and one for who leaves it for the party, if it takes that.
+
+        Args:
+            party: The party.
+
+            taken: What those get who move, and when.
+
+            leaving: The bookings of those who leave their tables.
+
+            alone: Whether nobody else may leave.
+        """
         blocked = functools.reduce(operator.or_, [place for span, place in taken if _overlap(span, party.span)], 0)
-        for place in party.choice.option_masks:
-            if not place & blocked and self._are_free(place, party.span, leaving):
-                return place
-        return 0
+        places = [place for place in party.choice.option_masks if not place & blocked]
+        for place in places:
+            if self._are_free(place, party.span, leaving):
+                return {party: place}
+        for place in () if alone else places:
+            other = self._only_one(place, party.span, leaving)
+            if other is not None:
+                more = self._settled(other, [*taken, (party.span, place)], {*leaving, other.booking_id}, alone=True)
+                if more is not None:
+                    return {party: place, **more}
+        return None
+
+    def _only_one(self, place: int, span: Span, leaving: Collection[str]) -> Mover | None:
+        """The party that has these tables then, where it is only one of those that stay, and may be moved."""
+        there = {*self._in_the_way(place, span, leaving)}
+        if len(there) != 1:
+            return None
+        booking_id = there.pop()
+        return None if booking_id is None else self.mover(booking_id)
 
     def _are_free(self, mask: int, span: Span, movers: Collection[str]) -> bool:
         """Whether these tables are free once the movers have left theirs."""

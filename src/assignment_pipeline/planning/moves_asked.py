@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 
 import attrs
@@ -158,9 +158,9 @@ class Moves:
         choice, span = search.choice, search.span
         found = self._searches.found.on(self._seats, choice, span)
         if found is None and not self._is_in_vain(search):
-            rests = [rest for room in self._likely(before, choice) if (rest := self._seats.rest(room, span))]
-            found = next(filter(None, map(self._seats.mended, rests)), None) or self._cleared(choice, span)
-            found = found or self._searched(search, request(), rests)
+            mended = map(self._seats.mended, self._rests(before, choice, span))
+            found = next(filter(None, mended), None) or self._cleared(choice, span)
+            found = found or self._searched(search, before, request())
         if found is not None and before is not None:
             self._instead[before] = found
         return found
@@ -180,23 +180,26 @@ class Moves:
         moves = self._displacing.again(rest.found.place, rest.span, kept, lost)
         return None if moves is None else rest.room(self._seats.movers(moves))
 
-    def _likely(self, before: FoundRoom | None, choice: Choice) -> list[FoundRoom]:
-        """What was found, and does no longer: it may be mended."""
-        last = self._searches.found.last(choice)
-        found = dict.fromkeys(room for room in (before, last) if room is not None)
-        return [room for room in found if room.place in choice.places]
+    def _rests(self, before: FoundRoom | None, choice: Choice, span: Span) -> Iterator[Rest]:
+        """What is left of the room that there was *before*, and of what was last found for such a party."""
+        for room in dict.fromkeys((before, self._searches.found.last(choice))):
+            if room is not None and room.place in choice.places:
+                rest = self._seats.rest(room, span)
+                if rest is not None:
+                    yield rest
 
     def _is_in_vain(self, search: Search) -> bool:
         """Whether there is no use in a search."""
         return not search.choice.fits(self._floor.held.taken(*search.span)) or self._searches.is_in_vain(search)
 
-    def _searched(self, search: Search, request: SeatingRequest, rests: Iterable[Rest]) -> FoundRoom | None:
+    def _searched(self, search: Search, before: FoundRoom | None, request: SeatingRequest) -> FoundRoom | None:
         """Room by a search, which begins with what is left of other room, and is remembered if it finds none."""
         known, began = self._searches, self._monotonic()
         budget, full = known.share(self._budget), tiers.Room(proved=self._floor.complete)
         if self._seat_count.are_too_few(self._movable.kind_for(request), search.span):
             known.remember(search, full, budget, began)
             return None
+        rests = self._rests(before, search.choice, search.span)
         found = next(filter(None, map(self._displaced, rests)), None)
         if found is not None:
             return found
