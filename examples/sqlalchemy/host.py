@@ -9,12 +9,24 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from assignment_pipeline import Booking, FloorPlan, Occupied, StatusMap, Table, TimeWindow, Venue, VenueNotFoundError
+from assignment_pipeline import (
+    Booking,
+    FloorPlan,
+    Occupied,
+    StatusMap,
+    Table,
+    TimeWindow,
+    TurnBand,
+    Venue,
+    VenueNotFoundError,
+    VenuePolicy,
+)
 from assignment_pipeline.domain.record import AssignmentChange, Owner
 from assignment_pipeline.lifecycle import AssignmentState
 from models import DiningTable, House, Reservation
 
 TURN = dt.timedelta(hours=2)
+POLICY = VenuePolicy(turn_bands=[TurnBand(20, minutes=120)])
 WORDS = StatusMap(
     waiting="open", review="open", held="open", confirmed="booked", failed="declined", cancelled="cancelled"
 )
@@ -34,7 +46,7 @@ class ReservationHost:
         if house is None:
             raise VenueNotFoundError(restaurant_id)
         rows = session.scalars(select(DiningTable).filter_by(house_id=key).order_by(DiningTable.label))
-        venue = Venue(restaurant_id, house.timezone, FloorPlan([Table(row.label, row.seats) for row in rows]))
+        venue = Venue(restaurant_id, house.timezone, FloorPlan([Table(row.label, row.seats) for row in rows]), POLICY)
         return None if venue.version == known_version else venue
 
     def occupied(self, session: Session, restaurant_id: str, window: TimeWindow) -> Iterable[Occupied]:

@@ -89,6 +89,27 @@ def test_a_store_with_another_time_is_named(cli, backend):
     assert (health, evidence.partition(":")[0]) == ("wrong", "this process is 2")
 
 
+def test_a_restaurant_in_shadow_is_known_without_a_record(cli, backend):
+    """Its events are there: the status counts it, and whoever names it is not told of a slip of the pen."""
+    path = os.environ[DATABASE]
+    entered = cli("rollout", "enter", "production-shadow", "--db", path, "--actor", "dana")
+    assert entered.code == 0
+    assert cli("rollout", "status", "--db", path, "--json").json["restaurants"]["shadow"] == 0
+    earlier = FakeClock(dt.datetime.now(dt.UTC) - dt.timedelta(minutes=10))
+    store = SQLiteStore(path, host=RowHost(), clock=earlier)
+    with Coordinator(
+        store, flags=FixedFlags(Mode.SHADOW), legacy=lambda _: LegacyResult(["A1"]), clock=earlier
+    ) as coordinator:
+        coordinator.assign_id("b-0", HOUSE)
+        coordinator.flush()
+    assert store.restaurants() == ()
+    store.close()
+    assert cli("rollout", "status", "--db", path, "--json").json["restaurants"]["shadow"] == 1
+    listed = cli("rollout", "list", "--never", f"{HOUSE},x", "--reason", "y", "--actor", "dana", "--db", path)
+    assert listed.err.startswith("Not known here, and so listed for later only: x. ")
+    assert cli("alerts", "check", "--restaurant", HOUSE, "--db", path).code == 0
+
+
 def test_a_listed_restaurant_that_the_host_has_is_known(cli, backend):
     """Also before it has a record; a slip of the pen is not."""
     words = ("rollout", "list", "--never", "tasca,tascca", "--reason", "broken", "--actor", "dana")

@@ -24,6 +24,7 @@ from assignment_pipeline.flow.assigning.decision_context import Target
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.sweeping.sweep import look_for_freed
 from assignment_pipeline.ports import AssignmentStore, LoadQuery
+from assignment_pipeline.rollout.control.traffic import restaurants_of
 from assignment_pipeline.rollout.flags import FixedFlags
 
 APP_VARIABLE = "ASSIGNMENT_PIPELINE_APP"
@@ -163,7 +164,7 @@ def _has_no_host(store: Any) -> bool:
 
 
 def _has_heard_of(store: Any, restaurant_id: str) -> bool:
-    if hasattr(store, "restaurants") and restaurant_id in store.restaurants():
+    if hasattr(store, "restaurants") and restaurant_id in restaurants_of(store):
         return True
     return hasattr(store, "bundles") and bool(store.bundles(restaurant_id=restaurant_id, limit=1))
 

@@ -20,6 +20,7 @@ from assignment_pipeline.rollout.control import LADDER, Answer, Standing, Verdic
 from assignment_pipeline.rollout.control.exposure import Part
 from assignment_pipeline.rollout.control.phases import OWN_DAYS, TIME_IN_PHASE
 from assignment_pipeline.rollout.control.standing import left_phases
+from assignment_pipeline.rollout.control.traffic import restaurants_of
 from assignment_pipeline.rollout.flags.document import read_settings, settings_document
 from assignment_pipeline.rollout.report import Item
 
@@ -32,12 +33,12 @@ Cohort = Mapping[str, int]
 
 
 def cohort_of(steering: Steering) -> Cohort | None:
-    """How many of the restaurants that the store knows are active, in shadow and off; None if that cannot be told."""
+    """How many of the restaurants that are known are active, in shadow and off; None if that cannot be told."""
     try:
         flags = up_to_date(steering.flags)
     except FlagError:
         return None
-    found = Counter(flags.resolve(name).mode for name in steering.rollout.store.restaurants())
+    found = Counter(flags.resolve(name).mode for name in restaurants_of(steering.rollout.store))
     return {mode.value: found[mode] for mode in (Mode.ACTIVE, Mode.SHADOW, Mode.OFF)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import attrs
 
@@ -31,6 +32,18 @@ class Traffic:
     restaurants: int
     bookings_a_day: float
     days: int
+
+
+def restaurants_of(store: Any) -> frozenset[str]:
+    """
+    The restaurants that a store has heard of: those with records or floors, and those with outcomes of four weeks.
+
+    While a shadow looks on, none has a record.
+    """
+    known = frozenset[str](store.restaurants())
+    if not hasattr(store, "by_restaurant"):
+        return known
+    return known.union(store.by_restaurant(MetricsQuery(since=store.now() - LOOKED_BACK * DAY)))
 
 
 def traffic_of(store: MetricsStore) -> Traffic | None:
