@@ -58,6 +58,13 @@ def test_the_floor_shows_what_is_on_each_table(either, coordinator, put, clock):
     assert "left" in {kind for kind, *_ in bars(browser.get("/floor"))}
 
 
+def test_the_time_stands_on_the_page_of_today(anna):
+    """Beside the date of another day it would be read as a time of that day."""
+    heading = r"<h1>[^<]+<small>[^<]+, \d\d:\d\d</small></h1>"
+    assert re.search(heading, anna.get("/floor").html)
+    assert not re.search(heading, anna.get("/floor", params={"date": "2031-06-20"}).html)
+
+
 def test_the_line_of_now_moves(put, anna, clock):
     """It stands where the store's clock says, and is gone on other days."""
     put("b-1")
