@@ -62,6 +62,11 @@ def test_a_restaurant_that_the_application_does_not_have_is_refused(cli, embedde
 
 
 @pytest.mark.parametrize("words", EMBEDDED, ids=" ".join)
-def test_without_a_host_nobody_knows_which_restaurants_there_are(cli, embedded, words):
-    """Of an application's database alone, nothing is found, and nothing more can be said."""
-    assert cli(*words, "--restaurant", "nope", "--db", embedded).code == 0
+def test_without_a_host_a_restaurant_of_which_nothing_is_written_is_refused(cli, embedded, words):
+    """A database alone does not know which restaurants there are: a slip must not read as if all were well."""
+    refused = cli(*words, "--restaurant", "nope", "--db", embedded)
+    assert refused.code == 2
+    assert (
+        refused.err
+        == "--restaurant: expected one that the database knows, or --app, which asks your host, got 'nope'\n"
+    )
