@@ -240,18 +240,17 @@ def times(tables: int, reseat: str) -> list[float]:
             began = clock()
             slots = coordinator.availability("r-1", EVENING.date(), SIZES).slots
             (asked if turn else first).append(clock() - began)
-            is_first, took = evening == turn == 0, []
-            for place, slot in enumerate(slots):
-                if not is_first and (slot.status != "available" or place % 8):
+            took = []
+            for place, slot in () if turn else enumerate(slots):
+                if evening and (slot.status != "available" or place % 8):
                     continue  # All of them once: where others would have to move, one may take as long as all the rest.
-                booking = Booking(f"new-{turn}-{place}", "r-1", slot.party_size, slot.start_at)
+                booking = Booking(f"new-{place}", "r-1", slot.party_size, slot.start_at)
                 began = clock()
                 coordinator.preview(booking)
                 took.append(clock() - began)
                 if slot.status == "available":
                     previewed.append(took[-1])
-            if is_first:
-                answered = sum(took)
+            answered = answered or sum(took)
             booking = one_more(draw, slots, turn)
             began = clock()
             coordinator.assign(booking)

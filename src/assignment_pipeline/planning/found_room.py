@@ -22,9 +22,6 @@ MOST_MENDED = 16
 """So many parties move at most where room that was found is mended."""
 
 
-_NOBODY = ""
-
-
 class Mover(NamedTuple):
     """
     A party that may be moved, as far as it matters to those who ask for its tables.
@@ -265,13 +262,14 @@ class Seats:
 
     def _are_free(self, mask: int, span: Span, movers: Collection[str]) -> bool:
         """Whether these tables are free once the movers have left theirs."""
-        return next(self._in_the_way(mask, span, movers), _NOBODY) is _NOBODY
+        return not self._in_the_way(mask, span, movers)
 
-    def _in_the_way(self, mask: int, span: Span, movers: Collection[str]) -> Iterator[str | None]:
+    def _in_the_way(self, mask: int, span: Span, movers: Collection[str]) -> list[str | None]:
         """Who has some of these tables then, the movers aside; None stands for who is no booking of ours."""
         busy = self._busy.get(span)
         if busy is None:
             busy = self._busy[span] = self._floor.occupancy.taken(*span)
+        found: list[str | None] = []
         start, end = span
         left = mask & busy
         while left:
@@ -279,7 +277,8 @@ class Seats:
             left ^= table
             for (began, ended), booking_id in self._at[table]:
                 if began < end and start < ended and booking_id not in movers:
-                    yield booking_id
+                    found.append(booking_id)
+        return found
 
 
 def _overlap(one: Span, other: Span) -> bool:

@@ -91,6 +91,8 @@ class Alike:
 
         parties: Which they are, by their places among those asked for.
 
+        choices: Where each of them could sit in an empty house.
+
         slots: Their slots, by what is free.
     """
 
@@ -98,6 +100,7 @@ class Alike:
     span: Span
     end: int
     parties: tuple[int, ...]
+    choices: tuple[Choice, ...]
     slots: dict[tuple[int, Where], dict[int, Slot]] = attrs.field(init=False, factory=dict)
 
 
@@ -183,7 +186,14 @@ class Arrival:
                 alike.setdefault((end, each.places), []).append(party)
         self.ends = sorted({end for end, _ in alike})
         self.alike = [
-            Alike(where, (self.first, end), self.ends.index(end), tuple(them)) for (end, where), them in alike.items()
+            Alike(
+                where,
+                (self.first, end),
+                self.ends.index(end),
+                tuple(them),
+                tuple([rooms[party].choice for party in them]),
+            )
+            for (end, where), them in alike.items()
         ]
         self.rows: dict[tuple[tuple[int, ...], Left | None], tuple[Slot, ...]] = {}
         self.answer: Answer | None = None

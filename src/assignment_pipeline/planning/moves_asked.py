@@ -117,7 +117,7 @@ class Moves:
                 room = self._room(search, last, partial(request, parties[0]))
                 is_known = room is not None or self._is_in_vain(search)
             if room is not None:
-                same = {arrival.rooms[party].choice: room for party in parties}
+                same = dict.fromkeys(alike.choices, room)
                 found.setdefault(span, {}).update(same)
                 self._searches.found.remember({span: same})
                 for party in parties:
