@@ -100,11 +100,6 @@ class Rest(NamedTuple):
     places: Mapping[Mover, int]
     lost: Sequence[Mover]
 
-    @property
-    def taken(self) -> list[tuple[Span, int]]:
-        """The tables that are given, and for when."""
-        return [(self.span, self.found.place), *((mover.span, place) for mover, place in self.places.items())]
-
     def room(self, places: Mapping[Mover, int]) -> FoundRoom:
         """The room where everybody goes to those places; who is there already does not move."""
         moves = tuple((mover, place) for mover, place in places.items() if place != mover.home)
