@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from assignment_pipeline.lifecycle import TRANSITIONS
+
 checker = pytest.importorskip("assignment_pipeline.testing.checker")
 main = pytest.importorskip("assignment_pipeline.testing.checker.__main__").main
 TAKEN = pytest.importorskip("tests.torture.place", exc_type=ImportError).TAKEN
@@ -379,3 +381,11 @@ def test_a_place_that_cannot_be_read_is_one_line(evening):
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
         assert why in done.stderr
         assert "hush" not in done.stderr
+
+
+def test_its_copy_of_the_lifecycle_is_whole():
+    """Each row of the library's own table is in it, and no other."""
+    rows = {
+        (source.value, row.trigger.value, (row.dest or source).value) for row in TRANSITIONS for source in row.sources
+    }
+    assert rows == checker.invariants.LEGAL

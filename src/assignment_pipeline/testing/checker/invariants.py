@@ -40,6 +40,8 @@ LEGAL = {
     *((state, "escalate", "manual_review") for state in _OPEN),
     *((state, "fail", "failed") for state in (*_OPEN, "manual_review")),
     *((state, "cancel", "cancelled") for state in (*_OPEN, "manual_review", "confirmed")),
+    ("failed", "reinstate", "assignment_pending"),
+    ("cancelled", "reinstate", "assignment_pending"),
 }
 """From, by which trigger, to."""
 
