@@ -103,6 +103,22 @@ def test_by_id_too(house, waiting):
     assert (result.outcome, legacy.calls) == (Outcome.CONFIRMED, ["B1"])
 
 
+def test_legacy_is_given_what_was_written_down(house, waiting):
+    """The host moves the booking to another time while it is handed over: its tables are for that time."""
+    later, seen = attrs.evolve(waiting, start_at=waiting.start_at + 2 * TIMEOUT), []
+    house.store.before["commit"] = [lambda: house.host.put_booking(later)]
+
+    def plan(booking):
+        seen.append((booking.start_at, booking.attributes))
+        return T1
+
+    passed = attrs.evolve(waiting, attributes={"vip": True})
+    result = house.coordinator(flags=OFF, legacy=plan).assign(passed)
+    record = house.record()
+    assert (result.outcome, seen) == (Outcome.CONFIRMED, [(later.start_at, {"vip": True})])
+    assert record.booking.start_at == record.allocation.turn.start == later.start_at
+
+
 def test_its_tables_count_as_taken_and_are_not_moved(house, waiting, coordinator):
     """Once the pipeline is back, it plans around them."""
     house.coordinator(flags=OFF, legacy=Legacy(T1)).assign(waiting)

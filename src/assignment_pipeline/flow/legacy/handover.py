@@ -141,7 +141,9 @@ def hand_over(
         return result
     if not legacy or handed.booking is None:
         return attrs.evolve(result, handled=False)
-    return (yield from _call_legacy(call, handed, target.booking or handed.booking, settings))
+    # The host may have changed it between two attempts: legacy seats what was written down.
+    booking = handed.booking if target.booking is None else target.booking.asking_for(handed.booking)
+    return (yield from _call_legacy(call, handed, booking, settings))
 
 
 def drain(decide: Decide, context: DecisionContext) -> Flow[ToCommit | AssignmentResult]:
