@@ -15,7 +15,7 @@ from assignment_pipeline.adapters.memory import store as memory_store
 from assignment_pipeline.domain.adoption import LegacySeat
 from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.floor import FloorPlan
-from assignment_pipeline.domain.record import AssignmentChange, Owner
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
 from assignment_pipeline.domain.result import Mode, Outcome, Reason
 from assignment_pipeline.domain.rows import RowOfSeats
 from assignment_pipeline.domain.venue import Venue
@@ -368,10 +368,16 @@ def events_outside_the_commit() -> Patches:
 @mutant()
 def tables_are_kept() -> Patches:
     """Tables that are given up stay taken."""
+    sound = MemoryStore._seat
 
     def seat(self: MemoryStore, record: Any) -> None:
-        for row in memory_store._seats(record):
-            self._taken[record.restaurant_id][row.table_id][record.booking_id] = row
+        before = self._records.get(record.booking_id)
+        sound(self, record)
+        for row in before.seats_as_written() if before else ():
+            place, minutes, day = before.restaurant_id, row.window.minutes, row.window.minutes[0] // (24 * 60)
+            self._taken[place].setdefault((row.table_id, day), {}).setdefault(row.booking_id, row)
+            at_that_time = self._days[place].setdefault(day, {}).setdefault(minutes, {})
+            at_that_time.setdefault((row.table_id, row.booking_id), row)
 
     return [(MemoryStore, "_seat", seat)]
 
@@ -553,12 +559,12 @@ def the_handed_over_keep_their_hold() -> Patches:
 @mutant()
 def legacys_tables_are_free() -> Patches:
     """What was adopted, or what legacy answered, is not counted."""
-    sound = memory_store._seats
+    sound = AssignmentRecord.seats_as_written
 
-    def seats(record: Any) -> Any:
-        return [] if record.owner is Owner.LEGACY else sound(record)
+    def seats(self: AssignmentRecord) -> Any:
+        return () if self.owner is Owner.LEGACY else sound(self)
 
-    return [(memory_store, "_seats", seats)]
+    return [(AssignmentRecord, "seats_as_written", seats)]
 
 
 # -- What the flows do --------------------------------------------------------------------------------------------

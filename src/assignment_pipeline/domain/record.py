@@ -24,11 +24,14 @@ from assignment_pipeline.domain.checks import (
 )
 from assignment_pipeline.domain.events import Event, Scalar
 from assignment_pipeline.domain.floor import Occupied
+from assignment_pipeline.domain.made import maker
 from assignment_pipeline.domain.pacing import ArrivingParty, PacingCap
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import InvalidValueError, StaleRecordError, StaleRolloutError
 from assignment_pipeline.lifecycle import FINAL, SETTLED, WITH_TABLES, AssignmentState, Trigger
 from assignment_pipeline.plain import Printed
+
+_unchecked_occupied = maker(Occupied)
 
 _COUNT = whole(0, 2**31)
 _GIVING = frozenset({Trigger.SEAT, Trigger.MOVE})
@@ -168,6 +171,18 @@ class AssignmentRecord(Printed):
         return tuple(
             Occupied(table_id=name, window=window, booking_id=self.booking_id, movable=movable, sits=sits)
             for name in held.tables
+        )
+
+    def seats_as_written(self) -> tuple[Occupied, ...]:
+        """Its tables for the time that is written of them, whether or not its party sits there."""
+        if self.allocation is None:
+            return ()
+        window, movable = self.allocation.blocked, self.movable
+        return tuple(
+            [
+                _unchecked_occupied(table_id=name, window=window, booking_id=self.booking_id, movable=movable)
+                for name in self.allocation.tables
+            ]
         )
 
     def freed_for(self, after: AssignmentRecord, now: dt.datetime) -> list[TimeWindow]:

@@ -68,7 +68,6 @@ from assignment_pipeline.ports import (
 T = TypeVar("T")
 
 _unchecked_context = maker(AssignmentContext)
-_unchecked_occupied = maker(Occupied)
 
 _DAY = 24 * 60
 _HALF_A_DAY = dt.timedelta(hours=12)
@@ -557,7 +556,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
     def _seat(self, record: AssignmentRecord) -> None:
         before = self._records.get(record.booking_id)
         if before is not None:
-            for seat in _seats(before):
+            for seat in before.seats_as_written():
                 minutes = seat.window.minutes
                 day = minutes[0] // _DAY
                 del self._taken[before.restaurant_id][seat.table_id, day][record.booking_id]
@@ -577,7 +576,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
         if held.sits:
             self._sitting[record.restaurant_id].add(record.booking_id)
         at_that_time = self._days[record.restaurant_id].setdefault(day, {}).setdefault(minutes, {})
-        for seat in _seats(record):
+        for seat in record.seats_as_written():
             self._taken[record.restaurant_id].setdefault((seat.table_id, day), {})[record.booking_id] = seat
             at_that_time[seat.table_id, record.booking_id] = seat
 
@@ -602,19 +601,3 @@ def _asked_for(record: AssignmentRecord, query: RecordQuery) -> bool:
         and (not query.sitting or (record.allocation is not None and record.allocation.sits))
         and in_page(record, query)
     )
-
-
-def _seats(record: AssignmentRecord) -> list[Occupied]:
-    """Its tables for the time that is written of them."""
-    if record.allocation is None:
-        return []
-    window, movable = record.allocation.blocked, record.movable
-    return [
-        _unchecked_occupied(
-            table_id=table_id,
-            window=window,
-            booking_id=record.booking_id,
-            movable=movable,
-        )
-        for table_id in record.allocation.tables
-    ]

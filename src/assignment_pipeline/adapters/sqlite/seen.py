@@ -77,14 +77,6 @@ class Seen:
         """What is known once *records* have been written."""
         taken = [row for row in self.taken if row.booking_id not in records]
         for record in records.values():
-            if record.allocation is not None and record.restaurant_id == self.venue.id:
-                taken += [
-                    Occupied(
-                        table_id=table_id,
-                        window=record.allocation.blocked,
-                        booking_id=record.booking_id,
-                        movable=record.movable,
-                    )
-                    for table_id in record.tables
-                ]
+            if record.restaurant_id == self.venue.id:
+                taken += record.seats_as_written()
         return attrs.evolve(self, taken=taken, records={}, looked_up=frozenset(), bookings={}, asked_for=frozenset())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import attrs
 
-from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.landing import ToCommit
 from assignment_pipeline.ports import AssignmentContext
@@ -30,10 +29,6 @@ class Together:
         self.writes[record.booking_id] = call, decided
         if record.allocation is None:
             return
-        taken = [
-            Occupied(table_id=name, window=record.allocation.blocked, booking_id=record.booking_id, movable=True)
-            for name in record.tables
-        ]
-        self.loaded = attrs.evolve(self.loaded, taken=(*self.loaded.taken, *taken))
+        self.loaded = attrs.evolve(self.loaded, taken=(*self.loaded.taken, *record.seats_as_written()))
         if record.arrival is not None and self.loaded.venue.policy.pacing:
             self.loaded = attrs.evolve(self.loaded, arrivals=(*self.loaded.arrivals, record.arrival))
