@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import sqlite3
 import sys
 from contextlib import ExitStack
 
@@ -46,6 +47,21 @@ def as_shipped(monkeypatch):
         for attribute, value in list(vars(module).items()) if name.startswith("assignment_pipeline") else ():
             if getattr(value, "__name__", "") == "make" and hasattr(value, "__wrapped__"):
                 monkeypatch.setattr(module, attribute, value.__wrapped__)
+
+
+@pytest.fixture
+def sqlite_statements(monkeypatch):
+    """What SQLite is asked, as it happens: a row that is written with others counts by itself."""
+    statements = []
+    connect = sqlite3.connect
+
+    def traced(*given, **options):
+        connection = connect(*given, **options)
+        connection.set_trace_callback(statements.append)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", traced)
+    return statements
 
 
 @pytest.fixture(scope="session")

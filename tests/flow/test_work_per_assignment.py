@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import datetime as dt
 import itertools
-import sqlite3
 import sys
 
 import pytest
@@ -168,21 +167,6 @@ def test_effects_of_one_assign(monkeypatch):
 
 
 @pytest.fixture
-def statements(monkeypatch):
-    """What SQLite is asked, as it happens: a row that is written with others counts by itself."""
-    asked = []
-    connect = sqlite3.connect
-
-    def traced(*given, **options):
-        connection = connect(*given, **options)
-        connection.set_trace_callback(asked.append)
-        return connection
-
-    monkeypatch.setattr(sqlite3, "connect", traced)
-    return asked
-
-
-@pytest.fixture
 def on_sqlite(tmp_path):
     """A coordinator over a file, of a restaurant with twenty tables."""
     host = StandaloneHost()
@@ -193,27 +177,27 @@ def on_sqlite(tmp_path):
 
 
 @pytest.mark.parametrize("parties", [2, 8])
-def test_statements_of_one_assign_on_sqlite(statements, on_sqlite, parties):
+def test_statements_of_one_assign_on_sqlite(sqlite_statements, on_sqlite, parties):
     """As many at a restaurant with eight parties as with two: of the evening, only what is not known yet is read."""
     half_full(on_sqlite, parties)
-    statements.clear()
+    sqlite_statements.clear()
     assert on_sqlite.assign(guest(parties)).outcome == "confirmed"
-    assert len(statements) <= 30, statements
+    assert len(sqlite_statements) <= 30, sqlite_statements
 
 
-def test_statements_of_a_day_on_sqlite(statements, on_sqlite):
+def test_statements_of_a_day_on_sqlite(sqlite_statements, on_sqlite):
     """A day is looked at once and begun once: each further booking costs its fifteen rows, and two questions."""
     on_sqlite.assign(guest(0))
     counts = []
     for numbers in (range(1, 3), range(3, 11)):
-        statements.clear()
+        sqlite_statements.clear()
         results = on_sqlite.assign_many([guest(number) for number in numbers])
         assert {result.outcome for result in results} == {"confirmed"}
-        counts.append(len(statements))
+        counts.append(len(sqlite_statements))
     assert (counts[1] - counts[0]) / 6 <= 17, counts
 
 
-def test_a_day_is_read_at_once_and_decoded_once(statements, on_sqlite):
+def test_a_day_is_read_at_once_and_decoded_once(sqlite_statements, on_sqlite):
     """What is as it was at the last look, by its whole row, is no work again: one new party is one record to decode."""
     half_full(on_sqlite, 8)
     store = on_sqlite._wiring.ports[Port.STORE]
@@ -229,6 +213,6 @@ def test_a_day_is_read_at_once_and_decoded_once(statements, on_sqlite):
     assert decoded() == (8, [0, 0])
     assert on_sqlite.assign(guest(8)).outcome == "confirmed"
     assert decoded() == (9, [1, 1])
-    statements.clear()
+    sqlite_statements.clear()
     assert decoded() == (9, [0, 0])
-    assert len(statements) <= 12, statements
+    assert len(sqlite_statements) <= 12, sqlite_statements

@@ -25,6 +25,7 @@ from assignment_pipeline.adapters.sqlite.codec import (
     record_row,
     text_of,
 )
+from assignment_pipeline.adapters.sqlite.last_look import LastLook
 from assignment_pipeline.adapters.sqlite.opening import HookError, cursor_of
 from assignment_pipeline.adapters.sqlite.reads import (
     Reads,
@@ -35,7 +36,6 @@ from assignment_pipeline.adapters.sqlite.reads import (
     seats_in,
     sitting,
 )
-from assignment_pipeline.adapters.sqlite.seen import Seen
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.in_sql import in_sql
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, in_order, sat_at_twice
@@ -174,8 +174,8 @@ class Commits:
     reads: Reads
 
     def commit(
-        self, connection: sqlite3.Connection, changes: Sequence[AssignmentChange], known: Seen | None = None
-    ) -> Seen | None:
+        self, connection: sqlite3.Connection, changes: Sequence[AssignmentChange], known: LastLook | None = None
+    ) -> LastLook | None:
         """
         See `AssignmentStore.commit`.
 
@@ -187,22 +187,22 @@ class Commits:
         """
         ordered = in_order(changes)
         rows = cursor_of(connection)
-        seen = known if known is not None and known.covers(ordered) else None
+        look = known if known is not None and known.covers(ordered) else None
         booking_ids = [change.record.booking_id for change in ordered]
-        before = _among(seen.records, booking_ids) if seen else find_records(rows, booking_ids)
-        after = self._check(connection, rows, ordered, before, seen)
+        before = _among(look.records, booking_ids) if look else find_records(rows, booking_ids)
+        after = self._check(connection, rows, ordered, before, look)
         check_caps(ordered, partial(arrivals, rows))
         now = self.reads.clock.now()
         taken = [new for booking_id, record in after.items() for new in _taken(before.get(booking_id), record)]
         behind = known.after(after) if known is not None else None
-        if seen and behind:
+        if look and behind:
             contested = _contested(taken, behind.taken)
         else:  # The host is asked before anything is written, for it may leave out what it finds among our seats.
             contested = self._contested_by_others(connection, rows, taken)
         if before:
             rows.executemany(GIVE_UP, [(booking_id,) for booking_id in before])
         rows.executemany(TAKE, [SEATS.row(seat) for record in after.values() for seat in seats_of(record)])
-        if not seen:
+        if not look:
             contested |= _contested_by_us(rows, taken)
         contested |= _contested_by_sitting(rows, taken, after, now)
         if contested:
@@ -218,16 +218,16 @@ class Commits:
         rows: sqlite3.Cursor,
         changes: Sequence[AssignmentChange],
         before: Mapping[str, AssignmentRecord],
-        seen: Seen | None,
+        look: LastLook | None,
     ) -> dict[str, AssignmentRecord]:
         """Refuse what was decided on something older than what is there; else the records as they will be."""
         after: dict[str, AssignmentRecord] = {}
         venues: dict[str, Venue] = {}
         seating = {change.record.restaurant_id for change in changes if change.seats}
         found: Mapping[str, Booking]
-        if seen:
-            venues[seen.venue.id] = seen.venue
-            in_force, found = seen.generation, seen.bookings
+        if look:
+            venues[look.venue.id] = look.venue
+            in_force, found = look.generation, look.bookings
         else:
             in_force = generation(rows)
             guarded = [change.record.booking_id for change in changes if change.preconditions is not None]

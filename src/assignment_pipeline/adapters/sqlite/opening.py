@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from assignment_pipeline.adapters.sqlite.files import Files
+from assignment_pipeline.adapters.sqlite.last_look import LastLook
 from assignment_pipeline.adapters.sqlite.naming import is_address
-from assignment_pipeline.adapters.sqlite.seen import Seen
 from assignment_pipeline.domain.checks import named
 from assignment_pipeline.errors import InvalidValueError, SchemaMismatchError, StoreUnavailableError
 
@@ -124,11 +124,15 @@ class FileConnection(sqlite3.Connection):
     Attributes:
         files: The files that it works on, where a lender has looked.
 
-        seen: What is known of a restaurant: see there for how long.
+        last_look: What is known of a restaurant since the last look, or None: see there for how long.
     """
 
     files: Files
-    seen: Seen | None = None
+    last_look: LastLook | None = None
+
+    def known_at(self, version: int) -> LastLook | None:
+        """What is known of a restaurant in a transaction with this `data_version`, if anything is."""
+        return self.last_look if self.last_look is not None and self.last_look.version == version else None
 
     def is_closed(self) -> bool:
         """Whether it has been closed."""
@@ -200,15 +204,9 @@ def data_version(connection: sqlite3.Connection) -> int:
     return version
 
 
-def still_seen(connection: sqlite3.Connection) -> Seen | None:
-    """What is known of a restaurant in the transaction of *connection*, if anything is."""
-    seen = connection.seen if isinstance(connection, FileConnection) else None
-    return seen if seen is not None and seen.version == data_version(connection) else None
-
-
 def roll_back(connection: FileConnection) -> None:
     """Undo the transaction that is open on *connection*, if one is; what was known in it is forgotten."""
-    connection.seen = None
+    connection.last_look = None
     with contextlib.suppress(sqlite3.Error):
         if connection.in_transaction:
             connection.execute("ROLLBACK")

@@ -25,8 +25,8 @@ from assignment_pipeline.adapters.sqlite.codec import (
     window_of,
 )
 from assignment_pipeline.adapters.sqlite.host import FIND_BOOKINGS, StandaloneHost, listed
+from assignment_pipeline.adapters.sqlite.last_look import LONGEST_KNOWN, LastLook
 from assignment_pipeline.adapters.sqlite.opening import cursor_of
-from assignment_pipeline.adapters.sqlite.seen import LONGEST_KNOWN, Seen
 from assignment_pipeline.adapters.venues import Venues
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import MAX_TURN, Booking
@@ -172,8 +172,8 @@ class Reads:
         return None if found is None else found[0]
 
     def look(
-        self, connection: sqlite3.Connection, query: LoadQuery, version: int = 0, known: Seen | None = None
-    ) -> tuple[AssignmentContext, Seen] | None:
+        self, connection: sqlite3.Connection, query: LoadQuery, version: int = 0, known: LastLook | None = None
+    ) -> tuple[AssignmentContext, LastLook] | None:
         """
         What `load` answers, and what is known then.
 
@@ -195,7 +195,7 @@ class Reads:
             return None
         window = query.window(venue, records, bookings)
         others = () if window is None else self.host.occupied(connection, venue.id, window)
-        seen = Seen(
+        look = LastLook(
             version=version,
             venue=venue,
             generation=known.generation if known else generation(rows),
@@ -207,17 +207,17 @@ class Reads:
         )
         context = _context(
             now=now,
-            generation=seen.generation,
+            generation=look.generation,
             venue=venue,
             records=records,
             bookings=bookings,
-            taken=(*_taken(rows, seen, window, now), *others),
+            taken=(*_taken(rows, look, window, now), *others),
             follows=self.host.follows,
             unknown_tables=unknown_tables(venue, others),
             unreadable=unreadable,
             arrivals=tuple(arrivals(rows, venue.id, window)) if window and venue.policy.pacing else (),
         )
-        return context, seen
+        return context, look
 
     @property
     def asks_no_other(self) -> bool:
@@ -309,8 +309,8 @@ class Reads:
         return ()
 
 
-def _ours(rows: sqlite3.Cursor, venue: Venue, window: TimeWindow | None, known: Seen | None) -> dict[str, Any]:
-    """What we have written that is taken in *window*, or in a longer time: see `Seen`."""
+def _ours(rows: sqlite3.Cursor, venue: Venue, window: TimeWindow | None, known: LastLook | None) -> dict[str, Any]:
+    """What we have written that is taken in *window*, or in a longer time: see `LastLook`."""
     if window is None:
         return {"window": None, "taken": ()}
     if known is not None and known.window is not None:
@@ -321,12 +321,12 @@ def _ours(rows: sqlite3.Cursor, venue: Venue, window: TimeWindow | None, known: 
     return {"window": window, "taken": [*seats_in(rows, venue.id, window), *blocks(rows, venue.id, window)]}
 
 
-def _taken(rows: sqlite3.Cursor, seen: Seen, window: TimeWindow | None, now: dt.datetime) -> Iterable[Occupied]:
+def _taken(rows: sqlite3.Cursor, look: LastLook, window: TimeWindow | None, now: dt.datetime) -> Iterable[Occupied]:
     """What we have written that overlaps *window*, and the parties that sit there at *now*."""
     if window is None:
         return ()
-    taken = seen.taken_in(window)
-    present = {(seat.table_id, seat.booking_id): seat for seat in sitting(rows, seen.venue.id, now)}
+    taken = look.taken_in(window)
+    present = {(seat.table_id, seat.booking_id): seat for seat in sitting(rows, look.venue.id, now)}
     if present:
         taken = [seat for seat in taken if (seat.table_id, seat.booking_id) not in present]
         taken += [seat for seat in present.values() if seat.window.overlaps(window)]

@@ -26,7 +26,6 @@ from assignment_pipeline.adapters.sqlite.opening import (
     locate,
     primary_code,
     roll_back,
-    still_seen,
     translated,
 )
 from assignment_pipeline.adapters.sqlite.reads import ReadingStore, Reads
@@ -169,17 +168,17 @@ class SQLiteStore(Revisions, ReadingStore, Shadows, Measures, Audits):
             return _rolled_back(connection, work)
 
     def load(self, query: LoadQuery) -> AssignmentContext | None:
-        """See `AssignmentStore.load`. It reads on the connection that the next commit writes on: see `seen`."""
+        """See `AssignmentStore.load`. It reads on the connection that the next commit writes on: see `LastLook`."""
         if not self._reads.asks_no_other:
             return super().load(query)
 
         with translated(self._where), self._connections.lend(Kind.WRITE) as connection:
             version = self._snapshot(connection)
-            known = connection.seen if connection.seen and connection.seen.version == version else None
+            known = connection.known_at(version)
             found = _rolled_back(connection, lambda connection: self._reads.look(connection, query, version, known))
             if found is None:
                 return None
-            context, connection.seen = found
+            context, connection.last_look = found
             return context
 
     def _snapshot(self, connection: FileConnection) -> int:
@@ -202,7 +201,8 @@ class SQLiteStore(Revisions, ReadingStore, Shadows, Measures, Audits):
 
     def commit(self, changes: Sequence[AssignmentChange]) -> None:
         def commit(connection: FileConnection) -> None:
-            connection.seen = self._commits.commit(connection, changes, still_seen(connection))
+            known = connection.known_at(data_version(connection))
+            connection.last_look = self._commits.commit(connection, changes, known)
 
         self._writer.run(commit)
 

@@ -395,13 +395,13 @@ def _attempt(connection: FileConnection, job: Job[Any], *, is_first: bool) -> tu
         connection.execute("SAVEPOINT job")
     value: Any = None
     failure: BaseException | None = None
-    seen = connection.seen
+    last_look = connection.last_look
     try:
         value = job.attempt(connection)
     except BaseException as error:  # noqa: BLE001 - it is raised where it was asked for
         failure = error
-    if connection.seen is seen:
-        connection.seen = None  # The job may have written anything, and has not said what.
+    if connection.last_look is last_look:
+        connection.last_look = None  # The job may have written anything, and has not said what.
     if connection.is_closed():
         raise _TransactionEndedError(CLOSED) from failure
     if not connection.in_transaction:

@@ -18,7 +18,7 @@ LONGEST_KNOWN = dt.timedelta(hours=48)
 
 
 @attrs.frozen(kw_only=True, eq=False)
-class Seen:
+class LastLook:
     """
     What the last load on a connection has found, or the commit behind it has left.
 
@@ -73,7 +73,7 @@ class Seen:
                 return False
         return True
 
-    def after(self, records: Mapping[str, AssignmentRecord]) -> Seen:
+    def after(self, records: Mapping[str, AssignmentRecord]) -> LastLook:
         """What is known once *records* have been written."""
         taken = [row for row in self.taken if row.booking_id not in records]
         for record in records.values():

@@ -72,27 +72,12 @@ def planned(store, booking=BOOKING):
     )
 
 
-@pytest.fixture
-def asked(monkeypatch):
-    """What SQLite is asked."""
-    statements = []
-    connect = sqlite3.connect
-
-    def traced(*given, **options):
-        connection = connect(*given, **options)
-        connection.set_trace_callback(statements.append)
-        return connection
-
-    monkeypatch.setattr(sqlite3, "connect", traced)
-    return statements
-
-
-def test_nothing_is_read_again(asked, store, waiting):
+def test_nothing_is_read_again(sqlite_statements, store, waiting):
     """Who committed last was ourselves, and before the load: of all that was read, only who sits is asked once more."""
     change = planned(store)
-    asked.clear()
+    sqlite_statements.clear()
     store.commit([change])
-    read = [one.strip() for one in asked if one.strip().startswith("SELECT")]
+    read = [one.strip() for one in sqlite_statements if one.strip().startswith("SELECT")]
     assert [one.split("FROM")[1].split()[0] for one in read] == ["booking_table_assignments"], read
     assert "booking_table_assignments_sitting" in read[0]
     assert store.load(LoadQuery(restaurant_id="r-1", booking_ids=("b-1",))).records["b-1"] == change.record
@@ -187,17 +172,19 @@ def test_one_caller_needs_one_connection(store, waiting):
     assert len(store._connections._idle[Kind.WRITE]) == 1
 
 
-def test_what_a_commit_leaves_is_known(asked, store, waiting):
+def test_what_a_commit_leaves_is_known(sqlite_statements, store, waiting):
     """Behind commits of ours, the next load of that evening reads no seats, no blocks, no floor and no generation."""
     change = planned(store)
     query = LoadQuery(restaurant_id="r-1", bookings=(make_booking("b-2"),))
     for made, left in ((change, ["T1"]), (make_change(BOOKING, Trigger.CANCEL, before=change.record), [])):
         store.commit([made])
-        asked.clear()
+        sqlite_statements.clear()
         assert [row.table_id for row in store.load(query).taken] == left
-        tables = [one.split("FROM", 1)[1].split()[0] for one in map(str.strip, asked) if one.startswith("SELECT")]
+        tables = [
+            one.split("FROM", 1)[1].split()[0] for one in map(str.strip, sqlite_statements) if one.startswith("SELECT")
+        ]
         assert tables == ["json_each('[\"b-2\"]')", "bookings", "booking_table_assignments"], tables
-        assert "booking_table_assignments_sitting" in asked[-2]
+        assert "booking_table_assignments_sitting" in sqlite_statements[-2]
 
 
 class Evenings:
