@@ -1,4 +1,4 @@
-"""Who may import whom, that no imports form a circle, and where the packages of the extras may be imported."""
+"""Who may import whom, that no imports form a circle, where packages of the extras may be imported, and some names."""
 
 import ast
 import re
@@ -290,3 +290,48 @@ def test_lists_of_states_in_sql_are_named():
 def test_a_spelled_state_is_found(source):
     """Bare, in SQL, or as an argument."""
     assert list(spelled_states(source))
+
+
+def makers_without_the_prefix(source):
+    """The lines on which a module calls `maker`, and does not call what it gets ``_unchecked_...``."""
+    tree = ast.parse(source)
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _is_maker(node.func)]
+    named = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            pairs = zip(_each(node.targets[0]), _each(node.value), strict=False)
+            named |= {id(value) for target, value in pairs if ast.unparse(target).startswith("_unchecked_")}
+    return [node.lineno for node in calls if id(node) not in named]
+
+
+def _is_maker(called):
+    return ast.unparse(called).rpartition(".")[2] == "maker"
+
+
+def _each(node):
+    return node.elts if isinstance(node, ast.Tuple) else [node]
+
+
+def test_what_makes_values_without_a_check_says_so():
+    """Whoever reads a call sees that nothing is checked there: see `domain/made.py`."""
+    found = []
+    for path in sorted(ROOT.rglob("*.py")):
+        lines = makers_without_the_prefix(path.read_text())
+        found += [f"{path.relative_to(ROOT).as_posix()}:{line}" for line in lines]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "_slot = maker(Slot)",
+        "_unchecked_slot, _room = maker(Slot), maker(Room)",
+        "made = [maker(Slot)]",
+        "def f():\n    return maker(Slot)(start=start)",
+        "_slot = made.maker(Slot)",
+    ],
+)
+def test_what_does_not_say_so_is_found(source):
+    """Alone, among several, in a list, or called at once."""
+    assert makers_without_the_prefix(source)
+    assert not makers_without_the_prefix("_unchecked_slot, _unchecked_room = maker(Slot), maker(Room)")

@@ -28,7 +28,7 @@ MOST_SPOTS = 100
 
 _A, _M, _R, _U = SlotStatus.AVAILABLE, SlotStatus.WITH_MOVES, SlotStatus.REVIEW, SlotStatus.UNAVAILABLE
 
-_made = maker(SeatingRequest)
+_unchecked_request = maker(SeatingRequest)
 
 Planner = Callable[[SeatingRequest, FloorSnapshot, Budget], Decision]
 
@@ -135,7 +135,7 @@ class _Looking:
         if known is None:
             window = TimeWindow(start, start + MINUTE)
             requests = (
-                _made(booking=booking, turn=window, blocked=window, not_before=not_before)
+                _unchecked_request(booking=booking, turn=window, blocked=window, not_before=not_before)
                 for booking in self._asked.bookings
             )
             known = self._known[released] = known_times(self._seatings, requests)

@@ -224,7 +224,7 @@ class SeatingRequest(Printed):
     def at(cls, venue: Venue, booking: Booking, not_before: dt.datetime | None = None) -> SeatingRequest:
         """The request that *booking* is at *venue*."""
         turn = venue.turn(booking)
-        return _request(booking=booking, turn=turn, blocked=venue.blocked(turn), not_before=not_before)
+        return _unchecked_request(booking=booking, turn=turn, blocked=venue.blocked(turn), not_before=not_before)
 
     def with_laying_of(self, turn: TimeWindow | None, blocked: TimeWindow | None) -> SeatingRequest | None:
         """
@@ -244,7 +244,7 @@ class SeatingRequest(Printed):
         return None if kept == self.blocked else attrs.evolve(self, blocked=kept)
 
 
-_request = maker(SeatingRequest)
+_unchecked_request = maker(SeatingRequest)
 
 
 @attrs.frozen(repr=False, weakref_slot=False)
@@ -309,7 +309,7 @@ class FloorSnapshot(Printed):
             rows = tuple([row for row in rows if row.booking_id is None or row.booking_id not in without])
         parties = _as_they_sit([party for party in sitting if party.request.booking.id not in without], rows)
         occupancy = Occupancy(venue.floor.bits, rows)
-        return _snapshot(venue=venue, occupancy=occupancy, sitting=parties, shown=tuple(shown), pace=pace)
+        return _unchecked_snapshot(venue=venue, occupancy=occupancy, sitting=parties, shown=tuple(shown), pace=pace)
 
     @functools.cached_property
     def complete(self) -> bool:
@@ -342,7 +342,7 @@ class FloorSnapshot(Printed):
         return self.venue.floor.seating(table_ids)
 
 
-_snapshot = maker(FloorSnapshot)
+_unchecked_snapshot = maker(FloorSnapshot)
 
 
 def _as_they_sit(parties: Sequence[Sitting], rows: Iterable[Occupied]) -> tuple[Sitting, ...]:

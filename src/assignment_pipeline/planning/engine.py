@@ -34,7 +34,7 @@ else:
     searches = module_on_use("planning.searches")
     tiers = module_on_use("planning.tiers")
 
-_decision = maker(Decision)
+_unchecked_decision = maker(Decision)
 
 MANUAL = "manual"
 RUNNERS_UP = 3
@@ -164,7 +164,9 @@ class TableEngine:
             )
         plans = question.best(1 + RUNNERS_UP)
         if plans:
-            return _decision(plan=plans[0], runners_up=tuple(plans[1:]), turned_away=turned_away(question, seatings))
+            return _unchecked_decision(
+                plan=plans[0], runners_up=tuple(plans[1:]), turned_away=turned_away(question, seatings)
+            )
         room = self._make_room(question, seatings, budget, began)
         plan = None if room.arrangement is None else moving.plan_of(question, room.arrangement, room.strategy)
         if plan is not None and floor.venue.policy.reseat is Reseat.AUTO:

@@ -28,7 +28,7 @@ MOST_ROWS = 4_000
 MOST_KINDS = 32
 """For how many sets of parties a venue keeps them."""
 
-_slot = maker(Slot)
+_unchecked_slot = maker(Slot)
 
 Left = tuple[int | None, int | None]
 """How many more guests and parties the caps let arrive, each None where there is no cap."""
@@ -233,7 +233,7 @@ class Arrival:
 
     def _slot(self, party: int, free: tuple[int, Where]) -> Slot:
         spots, (zones, places) = free
-        return _slot(
+        return _unchecked_slot(
             start_at=self.start,
             party_size=self.rooms[party].party_size,
             status=SlotStatus.AVAILABLE if spots else SlotStatus.UNAVAILABLE,

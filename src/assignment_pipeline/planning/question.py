@@ -27,7 +27,7 @@ _NOTHING: dict[str, float] = {}
 _ACCESSIBLE, _SIZE = Rule.ACCESSIBLE.value, Rule.SIZE.value
 _TAKEN, _PARTNER_TAKEN = Rule.TAKEN.value, Rule.PARTNER_TAKEN.value
 
-_plan = maker(Plan)
+_unchecked_plan = maker(Plan)
 
 
 class Gaps:
@@ -226,7 +226,7 @@ class _Best:
     def plans(self) -> list[Plan]:
         """The same, the cheapest first."""
         return [
-            _plan(
+            _unchecked_plan(
                 tables=candidate.tables,
                 cost=cost,
                 parts={**candidate.parts, "gap": gap, **added},

@@ -55,7 +55,7 @@ from assignment_pipeline.ports import (
 
 T = TypeVar("T")
 
-_context = maker(AssignmentContext)
+_unchecked_context = maker(AssignmentContext)
 
 HALF_A_DAY = dt.timedelta(hours=12)
 
@@ -205,7 +205,7 @@ class Reads:
             bookings=bookings,
             asked_for=query.asked_of_host(records),
         )
-        context = _context(
+        context = _unchecked_context(
             now=now,
             generation=look.generation,
             venue=venue,

@@ -23,7 +23,7 @@ from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Sitting
 from assignment_pipeline.ports import LoadQuery
 
-_request, _party = maker(SeatingRequest), maker(Sitting)
+_unchecked_request, _unchecked_party = maker(SeatingRequest), maker(Sitting)
 
 MADE_ROOM = "made_room"
 """Why a booking was given other tables."""
@@ -125,8 +125,8 @@ def _sitting(record: AssignmentRecord, at_host: Booking | None, since: dt.dateti
         return None
     if at_host is not None and (at_host.status == CANCELLED or not at_host.same_request(booking)):
         return None  # The host is about to tell us something.
-    request = _request(booking=at_host or booking, turn=tables.turn, blocked=tables.blocked, not_before=since)
-    return _party(request=request, tables=tables.tables)
+    request = _unchecked_request(booking=at_host or booking, turn=tables.turn, blocked=tables.blocked, not_before=since)
+    return _unchecked_party(request=request, tables=tables.tables)
 
 
 def _is_frozen(context: DecisionContext, arrival: dt.datetime) -> bool:
