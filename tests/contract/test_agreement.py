@@ -328,6 +328,8 @@ class StoreAgreement(RuleBasedStateMachine):
         if record is None or record.allocation is None or record.booking is None:
             return
         held, by = record.allocation, dt.timedelta(minutes=minutes)
+        if held.turn.duration + by <= dt.timedelta(0):
+            return
         longer = attrs.evolve(held, turn=held.turn.widened(0 * by, by), blocked=held.blocked.widened(0 * by, by))
         way = [Trigger.MOVE] if record.state in WITH_TABLES else []
         change_id = f"c-{next(self.numbers)}"

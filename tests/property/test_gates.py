@@ -6,7 +6,7 @@ import random
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from assignment_pipeline.domain.counts import Agreement, Calls, Outcomes, Volume
@@ -105,12 +105,19 @@ def test_a_pass_has_all_that_it_takes(criterion, counted):
 
 
 @given(criterion=criteria, counted=counts())
+@example(Criterion(metric="confirmation_rate", at_least=1.0), Count(part=0, whole=1, other_part=0, other_whole=7))
 def test_a_failure_is_no_chance(criterion, counted):
-    """The bound rules the threshold out, and the value lies beyond it."""
+    """
+    The value lies beyond the threshold, and the bound rules that out.
+
+    Where all has to go well, one that did not rules it out by itself. The bound can be as high as that all the same:
+    it is the last value that is ruled out.
+    """
     verdict = decide(criterion, counted, SINCE)
     if verdict.answer is Answer.FAIL:
+        assert criterion.bound.is_beyond(verdict.value)
         beyond = verdict.high < criterion.threshold if criterion.at_most is None else verdict.low > criterion.threshold
-        assert beyond
+        assert beyond or verdict.high == criterion.at_least == 1
 
 
 @given(criterion=criteria, hours=st.sampled_from([0.0, 24.0, 1e6]), compared=st.booleans())

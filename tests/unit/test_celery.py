@@ -9,6 +9,7 @@ import subprocess
 import sys
 import uuid
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +24,7 @@ from assignment_pipeline import AsyncCoordinator, BookingNotFoundError, Coordina
 from assignment_pipeline.adapters.celery import HINTS, queue_of, register
 from assignment_pipeline.adapters.memory import MemoryLockManager
 from assignment_pipeline.clock import SystemClock
+from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import StoreUnavailableError
 from assignment_pipeline.ports import Wanted
 from assignment_pipeline.rollout.watching import WatchReport
@@ -213,16 +215,22 @@ def test_beat_has_its_entries(app, coordinator):
 
 
 def test_the_rollout_is_watched(app, coordinator, monkeypatch, caplog):
-    """By the task, as `rollout watch` does; beat sends it where it is told how often. A rollback that fails raises."""
+    """By the task, as `rollout watch` does; beat sends it where it is told how often. What fails is said and raised."""
     tasks = register(app, lambda: coordinator, sweep_every=None, watch_every=dt.timedelta(minutes=1))
     [(name, entry)] = app.conf.beat_schedule.items()
     assert (name, entry["schedule"]) == ("assignment_pipeline.rollout_watch", 60)
     assert tasks.rollout_watch() == {"phase": None, "firing": [], "demoted_to": None}
-    report = WatchReport(at=None, phase="production-10", alerts=(), why="it fires", error=StoreUnavailableError("gone"))
-    monkeypatch.setattr(Coordinator, "watch_rollout", lambda _: report)
-    with pytest.raises(StoreUnavailableError):
-        tasks.rollout_watch()
-    assert caplog.messages == ["not rolled back: it fires"]
+    failed = WatchReport(at=None, phase="production-10", alerts=(), error=StoreUnavailableError("gone"))
+    back = RolloutRevision(generation=2, phase="production-shadow")
+    for report in (attrs.evolve(failed, why="it fires"), attrs.evolve(failed, why="it fires", demoted=back), failed):
+        monkeypatch.setattr(Coordinator, "watch_rollout", lambda _, report=report: report)
+        with pytest.raises(StoreUnavailableError):
+            tasks.rollout_watch()
+    assert caplog.messages == [
+        "not rolled back: it fires",
+        "rolled back: it fires",
+        "not rolled back: the events about the alerts could not be kept",
+    ]
 
 
 @given(st.text(), st.lists(st.text(min_size=1), min_size=1, max_size=5, unique=True))

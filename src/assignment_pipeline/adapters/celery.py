@@ -284,7 +284,8 @@ def _watches(own: _PerProcess) -> Callable[..., dict[str, Any]]:
         """Look at the rollout's alerts, once; roll back on one that fires."""
         look = own.coordinator().watch_rollout()
         if look.error is not None:
-            _LOG.error("not rolled back: %s", look.why or "no alert could be told of")
+            done = "not rolled back" if look.demoted is None else "rolled back"
+            _LOG.error("%s: %s", done, look.why or "the events about the alerts could not be kept")
             raise look.error
         demoted = look.demoted.phase if look.demoted is not None else None
         return {"phase": look.phase, "firing": [alert.rule.name for alert in look.firing], "demoted_to": demoted}

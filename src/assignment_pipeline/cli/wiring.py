@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -138,18 +138,20 @@ def require_restaurant(store: AssignmentStore, restaurant_id: str | None, *, fou
     if restaurant_id is None or found:
         return
     if _has_no_host(store):
-        if not _has_heard_of(store, restaurant_id):
+        if unknown_restaurants(store, (restaurant_id,)):
             refuse("--restaurant", "one that the database knows, or --app, which asks your host", repr(restaurant_id))
     else:
         store.load(LoadQuery(restaurant_id=restaurant_id))
 
 
-def knows_restaurant(store: Any, restaurant_id: str) -> bool:
-    """Whether the host has such a restaurant; without a host at hand, whether the database has heard of it."""
-    if _has_heard_of(store, restaurant_id):
-        return True
-    if _has_no_host(store):
-        return False
+def unknown_restaurants(store: Any, restaurant_ids: Iterable[str]) -> list[str]:
+    """Those that the host does not have; without a host at hand, those that the database has not heard of. Sorted."""
+    known = restaurants_of(store) if hasattr(store, "restaurants") else frozenset[str]()
+    others = [name for name in sorted(set(restaurant_ids) - known) if not _has_bundles(store, name)]
+    return others if _has_no_host(store) else [name for name in others if not _is_at_host(store, name)]
+
+
+def _is_at_host(store: Any, restaurant_id: str) -> bool:
     try:
         store.load(LoadQuery(restaurant_id=restaurant_id))
     except VenueNotFoundError:
@@ -163,9 +165,7 @@ def _has_no_host(store: Any) -> bool:
     return isinstance(getattr(getattr(store, "checked_host", None), "host", None), AbsentHost)
 
 
-def _has_heard_of(store: Any, restaurant_id: str) -> bool:
-    if hasattr(store, "restaurants") and restaurant_id in restaurants_of(store):
-        return True
+def _has_bundles(store: Any, restaurant_id: str) -> bool:
     return hasattr(store, "bundles") and bool(store.bundles(restaurant_id=restaurant_id, limit=1))
 
 

@@ -114,7 +114,7 @@ def require_actor(actor: Any) -> None:
     Raises:
         InvalidValueError: It is no text of 1 to 200 printable characters.
     """
-    if not isinstance(actor, str) or not actor.strip() or not actor.isprintable() or len(actor) > MAX_ID_LENGTH:
+    if not is_identifier(actor):
         expected = f"the name of who does it, a text of at most {MAX_ID_LENGTH} printable characters"
         raise InvalidValueError("actor", expected, repr(actor) if isinstance(actor, str) else named(type(actor)))
 

@@ -14,7 +14,7 @@ from assignment_pipeline.cli.output import complain, print_json
 from assignment_pipeline.cli.rollout import standing as views
 from assignment_pipeline.cli.rollout.numbers import compared_in, print_with_headlines
 from assignment_pipeline.cli.rollout.steering import Steering, steered, without_environment
-from assignment_pipeline.cli.wiring import JsonOption, a_name, command, knows_restaurant
+from assignment_pipeline.cli.wiring import JsonOption, a_name, command, unknown_restaurants
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.rollout.control import Standing
@@ -163,11 +163,9 @@ def list_restaurants(
     if not as_json:
         views.show_lists(revision)
     named = set().union(*filter(None, lists.values()))
-    unknown = [name for name in named if not knows_restaurant(steering.rollout.store, name)]
+    unknown = unknown_restaurants(steering.rollout.store, named)
     if unknown:
-        complain(
-            f"Not known here, and so listed for later only: {', '.join(sorted(unknown))}. Upper and lower case count."
-        )
+        complain(f"Not known here, and so listed for later only: {', '.join(unknown)}. Upper and lower case count.")
 
 
 @command(app, opened=without_environment)
