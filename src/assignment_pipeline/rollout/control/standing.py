@@ -89,7 +89,7 @@ class Standing:
 
     @property
     def untold(self) -> tuple[str, ...]:
-        """The criteria that hold it, and of which nothing tells when they can pass; without sign-offs."""
+        """The criteria that say HOLD, and for which no time is known at which they can pass. Sign-offs are left out."""
         return tuple(
             verdict.metric
             for verdict in self.verdicts

@@ -215,7 +215,7 @@ def _is_over(
 
 
 def _since_of(announced: Event) -> dt.datetime:
-    """Since when it was bad, by the event that told of it."""
+    """When the bad time began, as the event of an alert says; if it does not say so, when the event was written."""
     since = announced.context.get("since")
     return dt.datetime.fromisoformat(since) if isinstance(since, str) else announced.created_at
 
@@ -250,9 +250,8 @@ def _change(
     before = past() if found is not None and rule.is_of_outcomes else ()
     if found is not None and before:
         until = begin + found * STEP
-        if not any(
-            count.whole for count in counts[:found]
-        ):  # It may have been bad for longer: hours of the same change tell nothing of what is usual.
+        if not any(count.whole for count in counts[:found]):
+            # It may have been bad for longer: hours of the same change tell nothing of what is usual.
             until = min(until, _began(rule, tests[0], before, until))
         alike = _alike(rule, before, until)
         change = _shown(rule, rule.cusum(a_day, alike), marks, from_start=from_start)
