@@ -25,6 +25,7 @@ from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, ini
 from assignment_pipeline.adapters.sqlite.codec import booking_of_row, record_of
 from assignment_pipeline.flow.effects import Port
 from assignment_pipeline.handlers import SyncHandler
+from assignment_pipeline.planning import base
 from assignment_pipeline.ports import LoadQuery
 
 pytestmark = pytest.mark.usefixtures("as_shipped")
@@ -195,6 +196,20 @@ def test_statements_of_a_day_on_sqlite(sqlite_statements, on_sqlite):
         assert {result.outcome for result in results} == {"confirmed"}
         counts.append(len(sqlite_statements))
     assert (counts[1] - counts[0]) / 6 <= 17, counts
+
+
+def test_what_is_taken_is_looked_at_once_for_all_who_come_together(monkeypatch):
+    """Behind each decision, only the tables that it took are."""
+    looked_at = []
+    add = base._add_spans
+    monkeypatch.setattr(
+        base, "_add_spans", lambda spans, bits, rows: looked_at.append(len(rows)) or add(spans, bits, rows)
+    )
+    coordinator = half_full(Coordinator.in_memory(restaurant(60), sinks=()), 20)
+    looked_at.clear()
+    coordinator.assign_many([guest(number) for number in range(20, 40)])
+    taken = coordinator.store.load(LoadQuery(restaurant_id="chez-nous", bookings=(guest(40),))).taken
+    assert sum(looked_at) <= len(taken), looked_at
 
 
 def test_a_day_is_read_at_once_and_decoded_once(sqlite_statements, on_sqlite):

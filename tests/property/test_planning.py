@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import datetime as dt
+import functools
 import itertools
 from typing import Any
 
@@ -412,6 +413,21 @@ def test_the_timeline_says_what_the_rows_do(evening, late, stay):
         for side, span in zip((before, after), spans, strict=True):
             found = [minutes for minutes, tables in side if tables >> positions[table_id] & 1][:1]
             assert found == ([] if span is None else [span // dt.timedelta(minutes=1)])
+
+
+@given(evenings(), MINUTES, st.integers(0, 12))
+def test_rows_may_be_taken_one_after_the_other(evening, late, first):
+    """All the same as together, and what they joined stays as it was."""
+    venue, _, taken = evening
+    before = Occupancy(venue.floor.bits, tuple(taken[:first]))
+    spans = dict(before.spans)
+    joined = functools.reduce(lambda known, row: known.joined_by([row]), taken[first:], before)
+    together = Occupancy(venue.floor.bits, tuple(taken))
+    window = TimeWindow(EVENING + late, EVENING + late + dt.timedelta(minutes=30))
+    assert (joined.rows, joined.spans) == (together.rows, together.spans)
+    assert joined.immovable(window) == together.immovable(window)
+    assert joined.taken(*window.minutes) == together.taken(*window.minutes)
+    assert before.spans == spans
 
 
 def test_priority_decides_between_equals_and_then_the_bookings_id():

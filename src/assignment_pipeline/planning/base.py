@@ -44,13 +44,20 @@ class Occupancy:
     """
 
     def __init__(self, bits: Mapping[str, int], rows: Sequence[Occupied]) -> None:
-        self.rows = rows
+        self.rows = tuple(rows)
         self._bits = bits
 
     @functools.cached_property
     def spans(self) -> dict[tuple[int, int], int]:
         """The tables that are taken for each span of minutes, as masks."""
         return _spans(self._bits, self.rows)
+
+    def joined_by(self, rows: Sequence[Occupied]) -> Occupancy:
+        """The same with *rows* taken, too; the others are not looked at again."""
+        joined = Occupancy(self._bits, (*self.rows, *rows))
+        joined.spans = dict(self.spans)
+        _add_spans(joined.spans, self._bits, rows)
+        return joined
 
     def busy(self, window: TimeWindow) -> int:
         """The tables that are taken at some minute of *window*, as a mask."""
@@ -152,12 +159,16 @@ Neighbours = list[tuple[int, int]]
 def _spans(bits: Mapping[str, int], rows: Iterable[Occupied]) -> dict[tuple[int, int], int]:
     """The tables that are taken for each span: parties arrive on the quarter of an hour, so few spans, many rows."""
     spans: dict[tuple[int, int], int] = {}
+    _add_spans(spans, bits, rows)
+    return spans
+
+
+def _add_spans(spans: dict[tuple[int, int], int], bits: Mapping[str, int], rows: Iterable[Occupied]) -> None:
     for row in rows:
         bit = bits.get(row.table_id)
         if bit is not None:
             minutes = row.window.minutes
             spans[minutes] = spans.get(minutes, 0) | bit  # A defaultdict takes half as long again.
-    return spans
 
 
 def _overlapping(spans: Mapping[tuple[int, int], int], window: TimeWindow) -> int:

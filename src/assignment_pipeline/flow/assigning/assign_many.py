@@ -145,7 +145,7 @@ def _try(
             loaded=together.loaded,
             booking=truth,
             generation=loaded.generation,
-            provisional=True,
+            occupancy=together.occupancy,
         )
         decided = yield from assign.decide(context)
         if isinstance(decided, AssignmentResult):

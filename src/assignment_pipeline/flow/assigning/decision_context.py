@@ -29,7 +29,7 @@ from assignment_pipeline.flow.landing import ToCommit, as_recorded, change, no_l
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import SETTLED, WITH_TABLES, AssignmentState, Trigger
 from assignment_pipeline.plain import Printed
-from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Sitting
+from assignment_pipeline.planning.base import FloorSnapshot, Occupancy, SeatingRequest, Sitting
 from assignment_pipeline.planning.pace import Pace
 from assignment_pipeline.ports import AssignmentContext, FlagDecision, LoadQuery, waits
 from assignment_pipeline.ports.fitting import require_booking
@@ -118,7 +118,7 @@ class DecisionContext(Printed):
 
         contested: Tables that others have taken since planning began.
 
-        provisional: Whether the context holds tables whose commit is still to come: nobody is moved then.
+        occupancy: What is taken, where that holds tables whose commit is still to come: nobody is moved then.
 
         deadline: For how long moves may be looked for; None leaves that to the settings.
 
@@ -131,7 +131,7 @@ class DecisionContext(Printed):
     booking: Booking | None
     generation: int | None = None
     contested: frozenset[str] = frozenset()
-    provisional: bool = False
+    occupancy: Occupancy | None = None
     deadline: dt.timedelta | None = None
     unpaced: bool = False
 
@@ -214,8 +214,11 @@ class DecisionContext(Printed):
         lost = [Occupied(table_id=name, window=request.blocked, movable=True) for name in sorted(self.contested)]
         name = request.booking.id
         shown = self.shown_by_host(name)
+        record = self.loaded.records.get(name)
+        without = {name} if shown or (record is not None and record.allocation is not None) else ()
+        if self.occupancy is not None and not (lost or without):
+            return FloorSnapshot(self.venue, self.occupancy, pace=self.pace)
         rows = (*taken, *lost) if lost else taken
-        without = {name} if shown or name in self.loaded.records else ()
         return FloorSnapshot.of(self.venue, rows, without=without, sitting=sitting, shown=shown, pace=self.pace)
 
     def shown_by_host(self, booking_id: str) -> tuple[Occupied, ...]:

@@ -37,7 +37,7 @@ _KNOWN: dict[str, tuple[AssignmentRecord, Booking | None, dt.datetime | None, Si
 def may_help(context: DecisionContext, request: SeatingRequest) -> bool:
     """Whether anybody who is in the way could be moved, as far as the rows tell."""
     policy = context.venue.policy
-    if policy.reseat is Reseat.OFF or context.provisional:
+    if policy.reseat is Reseat.OFF or context.occupancy is not None:
         return False
     in_the_way = (row.window for row in context.loaded.taken if row.movable and row.window.overlaps(request.blocked))
     return any(not _is_frozen(context, window.start + policy.pre_buffer) for window in in_the_way)

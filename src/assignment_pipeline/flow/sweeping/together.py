@@ -29,8 +29,8 @@ from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import UNSETTLED, AssignmentState
 from assignment_pipeline.ports import AssignmentContext, Due, FlagDecision, LoadQuery, RecordQuery, Refused, waits
 
-MOST = 25
-"""Claims that are taken up together: others at their restaurants wait for the commit, some ten milliseconds."""
+MOST = 50
+"""Claims that are taken up together: others at their restaurants wait for the commit, some twenty milliseconds."""
 
 PATIENCE = 1.0
 """Seconds after which what has been planned is committed, and the rest is left."""
@@ -152,7 +152,7 @@ def _planned(
             loaded=together.loaded,
             booking=loaded.bookings.get(due.booking_id),
             generation=loaded.generation,
-            provisional=True,
+            occupancy=together.occupancy,
         )
         if context.booking is None or not _may_be_seated(context, due, settings):
             continue
