@@ -21,7 +21,7 @@ from assignment_pipeline.adapters.sqlite import (
     init,
     opening,
 )
-from assignment_pipeline.adapters.sqlite.schema import PARTS, STANDALONE_VERSION
+from assignment_pipeline.adapters.sqlite.schema import PAGE, PARTS, STANDALONE_VERSION
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import LockManagerUnavailableError, SchemaMismatchError, StoreUnavailableError
 from assignment_pipeline.ports import LoadQuery, RecordQuery, Wanted
@@ -274,6 +274,17 @@ def earlier(folder, part, *lines):
     file = folder / "earlier.sql"
     file.write_text(text, encoding="utf-8")
     return Part(file)
+
+
+def test_only_a_new_file_gets_pages_of_our_size(tmp_path):
+    """Small ones, for a commit writes them whole; a host's own file keeps those that it has."""
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    execute(theirs, "CREATE TABLE orders (id)")
+    before = execute(theirs, "PRAGMA page_size")
+    for path in (ours, theirs):
+        init(path)
+    assert execute(ours, "PRAGMA page_size") == [(PAGE,)]
+    assert execute(theirs, "PRAGMA page_size") == before != [(PAGE,)]
 
 
 def test_an_earlier_release_becomes_this_one(tmp_path, monkeypatch):
