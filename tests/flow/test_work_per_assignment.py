@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import datetime as dt
 import itertools
+import sqlite3
 import sys
+import tracemalloc
 
 import pytest
 
@@ -23,6 +26,7 @@ from assignment_pipeline import (
 )
 from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, init
 from assignment_pipeline.adapters.sqlite.codec import booking_of_row, record_of
+from assignment_pipeline.adapters.sqlite.opening import FileConnection
 from assignment_pipeline.flow.effects import Port
 from assignment_pipeline.handlers import SyncHandler
 from assignment_pipeline.planning import base
@@ -115,6 +119,24 @@ def test_function_calls_of_one_assign():
     assert calls_of(lambda: coordinator.assign(last)) <= 370
 
 
+def test_allocations_of_one_decision():
+    """It makes some kilobytes on its way, hardly more at a larger restaurant, and keeps next to nothing of them."""
+    peaks = {}
+    for tables in (20, 200):
+        coordinator = half_full(Coordinator.in_memory(restaurant(tables), sinks=()), tables * 2 // 3)
+        found = []
+        for number in range(300, 320):  # What is kept from one to the next is there behind the first few.
+            tracemalloc.start()
+            coordinator.preview(guest(number))
+            kept, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            found.append((peak, kept))
+        peaks[tables], kept = map(min, zip(*found, strict=True))
+        assert kept <= 3_000, found
+    assert peaks[20] <= 9_000, peaks
+    assert peaks[200] <= 17_000, peaks
+
+
 def at_once(work):
     """What a coroutine comes to that waits for nothing, without a loop."""
     try:
@@ -198,6 +220,36 @@ def test_statements_of_a_day_on_sqlite(sqlite_statements, on_sqlite):
     assert (counts[1] - counts[0]) / 6 <= 17, counts
 
 
+@pytest.mark.parametrize("others_write", [False, True])
+def test_other_days_are_not_read_on_sqlite(on_sqlite, tmp_path, monkeypatch, others_write):
+    """SQLite takes as many steps for an assignment where the restaurant has bookings on thirty other days."""
+    steps = []
+    execute = FileConnection.execute
+
+    def counted(connection, *statement):
+        connection.set_progress_handler(lambda: steps.append(connection), 1)
+        return execute(connection, *statement)
+
+    monkeypatch.setattr(FileConnection, "execute", counted)
+    counts = []
+    for days, evening in ((range(0), range(5)), (range(30), range(5, 10))):
+        for day in days:
+            on_sqlite.assign(Booking(f"other-{day}", "chez-nous", 2, EVENING + (day + 2) * dt.timedelta(days=1)))
+        *before, last = evening
+        for number in before:
+            on_sqlite.assign(guest(number))
+        if others_write:
+            with contextlib.closing(sqlite3.connect(tmp_path / "one.sqlite3")) as other, other:
+                other.execute(f"PRAGMA user_version = {len(days) + 1}")
+        steps.clear()
+        assert on_sqlite.assign(guest(last)).outcome == "confirmed"
+        counts.append(len(steps))
+        for number in evening:
+            on_sqlite.cancel(f"b-{number}")
+    assert counts[0] > 500
+    assert counts[1] - counts[0] < 20, counts
+
+
 def test_what_is_taken_is_looked_at_once_for_all_who_come_together(monkeypatch):
     """Behind each decision, only the tables that it took are."""
     looked_at = []
@@ -214,6 +266,8 @@ def test_what_is_taken_is_looked_at_once_for_all_who_come_together(monkeypatch):
 
 def test_a_day_is_read_at_once_and_decoded_once(sqlite_statements, on_sqlite):
     """What is as it was at the last look, by its whole row, is no work again: one new party is one record to decode."""
+    for cache in (record_of, booking_of_row):
+        cache.cache_clear()
     half_full(on_sqlite, 8)
     store = on_sqlite._wiring.ports[Port.STORE]
     day = restaurant(20).service_day(EVENING.date())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import datetime as dt
 import json
@@ -11,6 +12,7 @@ import pytest
 psycopg = pytest.importorskip("psycopg")
 from psycopg.conninfo import make_conninfo  # noqa: E402
 
+from assignment_pipeline import Coordinator, FixedFlags, Mode  # noqa: E402
 from assignment_pipeline.adapters.postgres import PostgresLockManager, PostgresStore, StandaloneHost, init  # noqa: E402
 from assignment_pipeline.domain.windows import TimeWindow  # noqa: E402
 from assignment_pipeline.lifecycle import AssignmentState, Trigger  # noqa: E402
@@ -155,6 +157,22 @@ def test_no_table_is_read_whole(listener):
 def test_little_is_read(listener):
     """Nor is a whole index: of 600 bookings a statement reads those nearby, or at most those that wait."""
     assert [scan for scan in listener.scans() if scan[2] > 200] == []
+
+
+def test_rows_read_by_one_assignment(listener):
+    """Those of its booking and its evening, and twice the blocks to come, however many bookings there are besides."""
+    store = PostgresStore(listener.conninfo, host=StandaloneHost(schema=SCHEMA), schema=SCHEMA, pool_size=1)
+    with store, Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=()) as coordinator:
+        store.write(listener.attach)
+        for day in (1, 2):  # The first reads the restaurant.
+            listener.plans.clear()
+            result = coordinator.assign(make_booking(f"one-{day}", at=DINNER + day * DAY))
+            assert result.outcome == "confirmed", result
+    read = collections.Counter()
+    for _, relation, rows, _ in listener.scans():
+        read[relation] += rows
+    assert 0 < read.pop("table_blocks") <= 2 * 60
+    assert 0 < read.total() <= 25, read
 
 
 def test_leases_are_found_by_their_key(listener, postgres_database):
