@@ -52,11 +52,28 @@ def test_what_a_change_breaks_is_listed(cli, db, day_file):
             "tables": ["T2"],
             "rules": ["outside_service"],
             "strategy": "optimal_fit",
+            "has_come": False,
+            "by_hand": False,
         }
     ]
     assert cli(*AUDIT, "--db", db, "--since", "2031-05-17T20:30+02:00").code == 0
     doctor = cli("doctor", "--db", db)
     assert "WRONG venues: 1 of 2 bookings ahead break rules (1 outside_service): bob at corner" in doctor.out
+
+
+def test_what_a_person_may_have_overruled_is_said(cli, db, day_file):
+    """It is a finding all the same, with a word that somebody may have meant it."""
+    assert cli("review", "place", "ada", "T1", "--actor", "anna", "--db", db).code == 0
+    closing = {"service_periods": [{"name": "dinner", "start": "17:00", "end": "20:00"}]}
+    cli("assign", day_file(DAY | {"policy": closing, "bookings": []}), "--db", db)
+    ended = cli(*AUDIT, "--db", db)
+    assert "ada, 2 guests at Window 1 (T1): outside service (by hand)\n" in ended.out
+    assert "bob, 4 guests at T2: outside service\n" in ended.out
+    findings = cli(*AUDIT, "--db", db, "--json").json["findings"]
+    assert {one["booking_id"]: (one["has_come"], one["by_hand"]) for one in findings} == {
+        "ada": (False, True),
+        "bob": (False, False),
+    }
 
 
 def test_a_second_run_reseats_whom_the_file_no_longer_allows(cli, db, day_file):

@@ -167,6 +167,7 @@ def test_every_command_has_help(cli, way):
     assert max(map(len, ended.out.splitlines())) <= 80
     command = COMMANDS[way]
     assert command.help or not way
+    assert "\n" not in (command.help or "").replace("\n\n", "")  # The terminal breaks its lines.
     for parameter in command.params:
         if parameter.name != "help":
             assert getattr(parameter, "help", None), parameter.name

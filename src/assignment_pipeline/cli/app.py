@@ -99,7 +99,17 @@ def _command(name: str) -> Any:
         holder.command(name)(found)
         holder.callback()(lambda: None)  # With it, one command is a group of one.
     group: Any = get_command(holder)
-    return group.commands[name]
+    command = group.commands[name]
+    _join_lines(command)
+    return command
+
+
+def _join_lines(command: Any) -> None:
+    """Have each paragraph of a command's help in one line, for the terminal to break: Typer does so with the first."""
+    paragraphs = (command.help or "").split("\n\n")
+    command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    for inner in getattr(command, "commands", {}).values():
+        _join_lines(inner)
 
 
 class _Commands(Mapping[str, Any]):

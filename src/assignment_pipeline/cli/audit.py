@@ -48,7 +48,8 @@ def audit(
             guests = words.count(finding.party_size, "guest")
             when = f"{finding.start_at.astimezone(zone):%Y-%m-%d %H:%M}"
             rules = ", ".join(RULES.get(rule, rule.value.replace("_", " ")) for rule in finding.rules)
-            say(f"{when}  {finding.booking_id}, {guests} at {joined(finding.tables, labels)}: {rules}")
+            by_hand = " (by hand)" if finding.is_by_hand else ""
+            say(f"{when}  {finding.booking_id}, {guests} at {joined(finding.tables, labels)}: {rules}{by_hand}")
         say(f"{words.count(found.checked, 'booking')} ahead, {len(found.findings)} against the rules.")
     raise typer.Exit(NO if found.findings else GOOD)
 
@@ -73,6 +74,8 @@ def document(found: VenueAudit) -> dict[str, Any]:
                 "tables": list(finding.tables),
                 "rules": [rule.value for rule in finding.rules],
                 "strategy": finding.strategy,
+                "has_come": finding.has_come,
+                "by_hand": finding.is_by_hand,
             }
             for finding in found.findings
         ],
