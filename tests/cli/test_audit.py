@@ -92,8 +92,8 @@ def test_a_second_run_reseats_whom_the_file_no_longer_allows(cli, db, day_file):
 @pytest.mark.parametrize(
     ("since", "says"),
     [
-        ("soon", "an ISO 8601 time with an offset, such as 2031-05-17T19:30+02:00"),
-        ("2031-05-17T19:00", "an ISO 8601 time with an offset, such as 2031-05-17T19:30+02:00"),
+        ("soon", "an ISO 8601 time with an offset, in whole minutes, such as 2031-05-17T19:30+02:00"),
+        ("2031-05-17T19:00", "an ISO 8601 time with an offset, in whole minutes, such as 2031-05-17T19:30+02:00"),
         ("0001-01-01T00:00+14:00", "a time in the years 1971 to 9997"),
     ],
 )

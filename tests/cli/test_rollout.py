@@ -222,6 +222,13 @@ class TestChanges:
         assert refused.code == 2
         assert refused.complaint == "--always: expected ids with a comma between two, or '' for none, got 'a,,b'"
 
+    def test_a_list_may_be_given_in_parts(self, rollout):
+        """Who names a restaurant after the other stops both: none of them is dropped."""
+        given = ("--never", "corner", "--never", "harbour, other", "--always", "", "--reason", "broken", *ACTOR)
+        assert rollout("list", *given, "--json").json["settings"]["exclude"] == ["corner", "harbour", "other"]
+        refused = rollout("list", "--never", "", "--never", "corner", "--reason", "typo", *ACTOR)
+        assert refused.complaint == "--never: expected ids with a comma between two, or '' for none, got ',corner'"
+
     def test_who_is_listed_is_said(self, rollout):
         """A slip of the pen in the brake for one restaurant would leave it on, and nobody would know."""
         listed = rollout("list", "--always", "corner", "--never", "harbour, Cornerr", "--reason", "broken", *ACTOR)

@@ -82,7 +82,7 @@ def test_a_party_sits_down_and_stays_on(cli, db, at_table, at):
 @pytest.mark.parametrize(
     ("until", "expected"),
     [
-        ("nine", "UNTIL: expected an ISO 8601 time with an offset, such as 2031-05-17T19:30+02:00, got 'nine'"),
+        ("nine", "UNTIL: expected an ISO 8601 time with an offset, in whole minutes, such as 2031-05-17T19:30+02:00"),
         ("2031-05-17T21:30", "UNTIL: expected an ISO 8601 time with an offset"),
         ("2031-05-17T21:30:30Z", "UNTIL: expected an ISO 8601 time with an offset"),
         ("2031-05-17T18:30Z", "UNTIL: expected a time after 2031-05-17T20:30+02:00, 2031-05-18T19:00+02:00 at"),

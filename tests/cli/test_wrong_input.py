@@ -151,3 +151,25 @@ WRONG = {
 def test_what_is_wrong_is_said(cli, db, what):
     """In one line."""
     is_refused(cli, db, *WRONG[what], *ANN)
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (("metrics", "--restaurant", "corner", "--restaurant", "harbour"), "--restaurant"),
+        (("service", "walk-in", "corner", "2", *ANN, "--table", "W1", "--until", LATER, "--until", "soon"), "--until"),
+        (("rollout", "list", "--never", "corner", "--reason", "a", "--reason", "b", *ANN), "--reason"),
+    ],
+)
+def test_an_option_that_takes_one_value_is_given_once(cli, db, words, option):
+    """Nobody looks at one restaurant who has named two, and no value is dropped in silence."""
+    assert is_refused(cli, db, *words) == f"{option}: expected one value, got 2"
+
+
+def test_a_choice_is_refused_as_anything_else_is(cli, db):
+    """By the option, with what it may be and what it is; and a switch may be thrown twice."""
+    words = ("availability", "--restaurant", "corner", "--date", "2031-05-17")
+    found = is_refused(cli, db, *words, "--seating", "roof")
+    expected = "--seating: expected one of any, indoor, outdoor, bar, got 'roof'"
+    assert found.startswith(f"assignment-pipeline availability: {expected} (")
+    assert cli(*words, "--json", "--json", "--db", db).code == 0

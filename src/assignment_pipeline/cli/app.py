@@ -27,6 +27,7 @@ from assignment_pipeline.cli.failures import (
     as_input,
     is_of_input,
     raised,
+    refuse,
 )
 from assignment_pipeline.cli.output import complain
 from assignment_pipeline.errors import (
@@ -101,6 +102,7 @@ def _command(name: str) -> Any:
     group: Any = get_command(holder)
     command = group.commands[name]
     _join_lines(command)
+    _refuse_repeats(command)
     return command
 
 
@@ -110,6 +112,34 @@ def _join_lines(command: Any) -> None:
     command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
     for inner in getattr(command, "commands", {}).values():
         _join_lines(inner)
+
+
+def _refuse_repeats(command: Any) -> None:
+    """
+    Have a command refuse a second value of an option that takes one.
+
+    Click would drop all but the last: the numbers of `metrics --restaurant a --restaurant b` would be those of b.
+    """
+    for inner in getattr(command, "commands", {}).values():
+        _refuse_repeats(inner)
+    make_parser = command.make_parser
+
+    def make(ctx: Any) -> Any:
+        parser = make_parser(ctx)
+        parse = parser.parse_args
+
+        def parse_args(args: list[str]) -> Any:
+            parsed = parse(args)
+            given = [param for param in parsed[2] if param.param_type_name == "option"]
+            for param in given:
+                if given.count(param) > 1 and not param.is_flag and not param.multiple:
+                    refuse(param.opts[0], "one value", str(given.count(param)))
+            return parsed
+
+        parser.parse_args = parse_args
+        return parser
+
+    command.make_parser = make
 
 
 class _Commands(Mapping[str, Any]):

@@ -25,7 +25,7 @@ def read_time(where: str, text: str) -> dt.datetime:
     except ValueError:
         time = None
     if time is None or time.utcoffset() is None or time.second or time.microsecond:
-        refuse(where, "an ISO 8601 time with an offset, such as 2031-05-17T19:30+02:00", repr(text))
+        refuse(where, "an ISO 8601 time with an offset, in whole minutes, such as 2031-05-17T19:30+02:00", repr(text))
     _require(require_moment, where, time, text)
     return time
 

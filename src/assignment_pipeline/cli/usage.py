@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import typing
 from collections.abc import Iterable
 from typing import Any
@@ -46,10 +47,10 @@ def sentence(error: Any, command: Any) -> str:
         return told
     if message.startswith("expected "):
         return f"{_name(param)}: {message}"
-    problem, numbers = _problem(error.__cause__), _numbers(param)
-    if problem is None or not numbers:
+    problem, expected = _problem(error.__cause__), _choices(param) or _numbers(param)
+    if problem is None or not expected:
         return told
-    return f"{_name(param)}: expected {numbers}, got {shown(repr(problem['input']))}"
+    return f"{_name(param)}: expected {expected}, got {shown(repr(problem['input']))}"
 
 
 def _problem(cause: Any) -> dict[str, Any] | None:
@@ -60,10 +61,21 @@ def _problem(cause: Any) -> dict[str, Any] | None:
     return None
 
 
+def _kinds(param: Any) -> set[Any]:
+    annotation = getattr(getattr(param, "type_descriptor", None), "annotation", None)
+    return {annotation, *typing.get_args(annotation)}
+
+
+def _choices(param: Any) -> str:
+    """Which words a parameter takes; empty where it takes something else."""
+    kinds: list[Iterable[Any]] = [kind for kind in _kinds(param) if isinstance(kind, enum.EnumMeta)]
+    words = [str(word.value) for kind in kinds for word in kind]
+    return f"one of {', '.join(words)}" if words else ""
+
+
 def _numbers(param: Any) -> str:
     """Which numbers a parameter takes; empty where it takes something else."""
-    annotation = getattr(getattr(param, "type_descriptor", None), "annotation", None)
-    kinds = [said for kind, said in _NUMBERS.items() if kind in {annotation, *typing.get_args(annotation)}]
+    kinds = [said for kind, said in _NUMBERS.items() if kind in _kinds(param)]
     if not kinds:
         return ""
     least, most = param.min, param.max

@@ -277,7 +277,7 @@ def _time(node: Node) -> dt.datetime:
             if FIRST_YEAR <= time.year <= LAST_YEAR:
                 return time
             node.refuse(f"a time in the years {FIRST_YEAR} to {LAST_YEAR}")
-    return node.refuse("an ISO 8601 time with an offset, such as 2030-05-04T19:30+02:00")
+    return node.refuse("an ISO 8601 time with an offset, in whole minutes, such as 2030-05-04T19:30+02:00")
 
 
 _SEATS = ("zone", "seating", "accessible", "active", "priority", "offer", "held_until_minutes", "tags")

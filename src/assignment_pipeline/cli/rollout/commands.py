@@ -140,13 +140,16 @@ def list_restaurants(
     steering: Steering,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="The reason, for the history.")],
     always: Annotated[
-        str | None, typer.Option("--always", metavar="IDS", help="Ids that are always in, with commas; '' for none.")
+        list[str] | None,
+        typer.Option("--always", metavar="IDS", help="Ids that are always in, with commas; '' for none. Repeatable."),
     ] = None,
     never: Annotated[
-        str | None, typer.Option("--never", metavar="IDS", help="Ids that are always off. It wins over the others.")
+        list[str] | None,
+        typer.Option("--never", metavar="IDS", help="Ids that are always off. It wins over the others. Repeatable."),
     ] = None,
     shadow: Annotated[
-        str | None, typer.Option("--shadow", metavar="IDS", help="Ids in shadow while they are not active.")
+        list[str] | None,
+        typer.Option("--shadow", metavar="IDS", help="Ids in shadow while they are not active. Repeatable."),
     ] = None,
     actor: ActorOption = None,
     as_json: JsonOption = False,
@@ -219,12 +222,13 @@ def _signatures(given: Sequence[str] | None) -> Mapping[str, str]:
     return signed
 
 
-def _ids(option: str, given: str | None) -> tuple[str, ...] | None:
-    if given is None:
+def _ids(option: str, given: Sequence[str] | None) -> tuple[str, ...] | None:
+    if not given:
         return None
-    ids = tuple(part.strip() for part in given.split(",")) if given.strip() else ()
+    text = ",".join(given)
+    ids = tuple(part.strip() for part in text.split(",")) if text.strip() else ()
     if not all(ids):
-        refuse(option, "ids with a comma between two, or '' for none", repr(given))
+        refuse(option, "ids with a comma between two, or '' for none", repr(text))
     return ids
 
 
