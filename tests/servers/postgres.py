@@ -73,6 +73,7 @@ def embedded(**settings: str) -> Iterator[str]:
         )
         try:
             with psycopg.connect(started.get_uri(), autocommit=True) as connection:
+                connection.execute("SET scram_iterations = 1")  # Nobody guesses it; each client goes through them all.
                 connection.execute(sql.SQL("ALTER USER postgres PASSWORD {}").format(password))
             # By TCP, as most servers are reached, and nobody but us may.
             Path(folder, "pg_hba.conf").write_text("host all all 127.0.0.1/32 scram-sha-256\n", encoding="utf-8")
