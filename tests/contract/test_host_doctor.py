@@ -105,6 +105,21 @@ def test_a_row_that_may_still_come_is_not_gone(rig):  # noqa: F811
     assert findings(rig, coordinator) == {"host-gone": "1: b-1"}
 
 
+def test_a_guest_who_waits_for_nothing_is_named(rig, evening):  # noqa: F811
+    """A cancelled booking whose row is pending again gets no tables by itself, and a row may come after its end."""
+    host, coordinator = evening
+    coordinator.cancel("b-1", HOUSE)
+    coordinator.cancel("b-8", HOUSE)
+    assert findings(rig, coordinator) == {}
+    host.rows(rig.connection, "UPDATE @reservations SET state = 'open' WHERE id = 'b-1'")
+    book(host, rig.connection, "b-8")
+    coordinator.sweep()
+    assert findings(rig, coordinator) == {"host-ended": "2: b-1, b-8"}
+    for name in ("b-1", "b-8"):
+        coordinator.reinstate(name, actor="anna")
+    assert findings(rig, coordinator) == {}
+
+
 RENAMED = (
     "UPDATE @reservations SET house = 'taverna' WHERE house = 'tasca'",
     "UPDATE @dining_tables SET house = 'taverna' WHERE house = 'tasca'",

@@ -15,7 +15,7 @@ from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute_of, written
 from assignment_pipeline.domain.wording import count, first_few
 from assignment_pipeline.errors import AssignmentPipelineError, VenueNotFoundError
-from assignment_pipeline.lifecycle import WITH_TABLES, AssignmentState
+from assignment_pipeline.lifecycle import FINAL, WITH_TABLES, AssignmentState
 from assignment_pipeline.ports import (
     AssignmentContext,
     LoadQuery,
@@ -85,6 +85,7 @@ class _Found:
     bookings: int = 0
     untaken: list[str] = attrs.field(factory=list)
     settled: list[str] = attrs.field(factory=list)
+    ended: list[str] = attrs.field(factory=list)
     cancelled: list[str] = attrs.field(factory=list)
     request: list[str] = attrs.field(factory=list)
     elsewhere: list[str] = attrs.field(factory=list)
@@ -123,6 +124,7 @@ def examine_host(store: Loads, now: dt.datetime, restaurants: Restaurants | None
             continue
         if context is not None:
             _look(context, found)
+            _look_at_ended(store, context, day, found)
             _look_for_legacy(store, context, day, found)
     _look_at_list(store, restaurants, found)
     span = f"from {written(day.start, dt.UTC)} to {written(day.end - MINUTE, dt.UTC)}"
@@ -151,6 +153,30 @@ def _look(context: AssignmentContext, found: _Found) -> None:
     found.unreadable += [f"{context.venue.id}: {booking_id}" for booking_id in sorted(context.unreadable)]
     found.unknown += [f"{context.venue.id}: {table_id}" for table_id in context.unknown_tables]
     found.twice += _twice(context.taken, context.records, context.bookings)
+
+
+def _look_at_ended(store: Loads, context: AssignmentContext, day: TimeWindow, found: _Found) -> None:
+    """Look for guests who wait at the host for tables that nobody looks for: their bookings have ended here."""
+    if not context.follows:
+        return
+    after, states = None, tuple(sorted(FINAL))
+    while True:
+        page = store.records(RecordQuery(restaurant_id=context.venue.id, states=states, after=after, limit=MOST_LISTED))
+        ids = tuple(
+            record.booking_id
+            for record in page.records
+            if record.owner is Owner.PIPELINE and (record.booking is None or _is_in(day, record.booking))
+        )
+        rows = store.load(LoadQuery(restaurant_id=context.venue.id, booking_ids=ids)) if ids else None
+        if rows is not None:
+            found.ended += sorted(row.id for row in rows.bookings.values() if row.is_pending and _is_in(day, row))
+        if page.next is None:
+            return
+        after = page.next
+
+
+def _is_in(day: TimeWindow, booking: Booking) -> bool:
+    return day.start <= booking.start_at < day.end
 
 
 def _look_without_venue(store: Loads, restaurant_id: str, now: dt.datetime, found: _Found) -> bool:
@@ -324,6 +350,12 @@ def _findings(found: _Found, seen: str) -> Iterator[Finding]:
             found.settled,
             "settled at the host: on_commit wrote no word for who waits, or somebody has seated them there",
             "write a word for each state (StatusMap); set the row back to waiting, or cancel the booking here",
+        ),
+        (
+            "host-ended",
+            found.ended,
+            "ended here and waiting at the host: the row was set back, or cancel() came before the row was there",
+            "nobody looks for tables: `service reinstate ID` if the guests come; else have the row say that it is over",
         ),
         (
             "host-cancelled",
