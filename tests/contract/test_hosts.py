@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import functools
+import re
 import sqlite3
 import time
 import uuid
@@ -481,7 +482,7 @@ def test_a_row_for_a_booking_is_refused(name):
         CALLS[name](coordinator, _Row())
 
 
-@pytest.mark.parametrize("name", ["confirm", "cancel", "assign_id"])
+@pytest.mark.parametrize("name", ["confirm", "cancel", "assign_id", "record", "history", "show"])
 def test_an_id_that_is_no_text_is_refused(name):
     """A UUID is named as such, not taken for an unknown booking."""
     with (
@@ -489,6 +490,43 @@ def test_an_id_that_is_no_text_is_refused(name):
         pytest.raises(ValueError, match=r"booking_id: expected the id as text, .* characters, got an? UUID"),
     ):
         getattr(coordinator, name)(uuid.UUID(int=1), *(["v"] if name == "assign_id" else []))
+
+
+LOOKS = ("review_queue", "review_cases", "floor", "day", "audit", "due", "over", "conflicts", "learned_turns", "blocks")
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_a_restaurant_is_looked_at_by_its_text(name):
+    """A number is no restaurant where nobody is: PostgreSQL would say that its tables are of another version."""
+    with (
+        Coordinator.in_memory(VENUE) as coordinator,
+        pytest.raises(ValueError, match=r"restaurant_id: expected the id as text, .* characters, got an int, 7"),
+    ):
+        getattr(coordinator, name)(7)
+
+
+OTHER_ARGUMENTS = {
+    "sweep": (lambda c: c.sweep(limit=1.5), "limit: expected a whole number of at most 1000000, got 1.5"),
+    "huge sweep": (lambda c: c.sweep(limit=10**30), "limit: expected a whole number of at most 1000000, got 1000"),
+    "queue": (lambda c: c.review_queue(limit="5"), "limit: expected a whole number of at most 1000000, got '5'"),
+    "page": (lambda c: c.review_queue(after=5), "after: expected the `next` of a page of reviews, got 5"),
+    "venue": (lambda c: c.put_venue(VENUE.floor), "venue: expected a Venue, got a FloorPlan"),
+    "deadline": (
+        lambda c: c.assign(Booking("b-1", VENUE.id, 2, dt.datetime(2031, 5, 2, 18, tzinfo=dt.UTC)), deadline=0.1),
+        "deadline: expected a timedelta, got a float",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", OTHER_ARGUMENTS)
+def test_an_argument_of_another_kind_is_refused_by_its_name(what):
+    """At once, and not only where no table is free, or in the words of one database."""
+    call, sentence = OTHER_ARGUMENTS[what]
+    with (
+        Coordinator.in_memory(VENUE) as coordinator,
+        pytest.raises((ValueError, TypeError), match=f"^{re.escape(sentence)}"),
+    ):
+        call(coordinator)
 
 
 def test_an_engine_for_an_address_is_refused():

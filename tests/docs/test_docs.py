@@ -1,10 +1,13 @@
 """The documentation says what the code does."""
 
+import importlib
+import inspect
 import re
 from pathlib import Path
 
 import pytest
 
+import assignment_pipeline
 from assignment_pipeline.lifecycle import diagram
 from assignment_pipeline.rollout.flags.environment import VARIABLES
 
@@ -15,6 +18,27 @@ FLAGS = (ROOT / "docs/how-to/environment-flags.md").read_text(encoding="utf-8")
 RUN = {"python"}
 SHOWN = {"console", "dotenv", "json", "mermaid", "sh", "postgresql", "sql", "text", "toml"}
 """Code blocks that are run as tests, and those that are not."""
+
+
+def described(page):
+    """What a page of the reference has the docstrings of."""
+    for kind, name in re.findall(r"^\.\. auto(module|class|exception|function):: (\S+)", page, re.MULTILINE):
+        home, _, last = name.rpartition(".")
+        if kind != "module":
+            yield getattr(importlib.import_module(home), last)
+            continue
+        module = importlib.import_module(name)
+        own = [key for key, value in vars(module).items() if getattr(value, "__module__", None) == name]
+        yield from (getattr(module, key) for key in getattr(module, "__all__", own))
+
+
+def test_the_reference_has_every_public_class():
+    """Who writes a host by the documentation finds each class that can be imported, and what its fields mean."""
+    pages = (page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs/reference").glob("*.md")))
+    known = {id(value) for page in pages for value in described(page)}
+    offered = {name: getattr(assignment_pipeline, name) for name in assignment_pipeline.__all__}
+    classes = {name for name, value in offered.items() if inspect.isclass(value) or inspect.isfunction(value)}
+    assert sorted(name for name in classes if id(offered[name]) not in known) == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

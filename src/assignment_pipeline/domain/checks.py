@@ -14,6 +14,7 @@ import attrs
 from assignment_pipeline.errors import InvalidValueError
 
 MAX_ID_LENGTH = 200
+MAX_LIMIT = 1_000_000
 FIRST_YEAR, LAST_YEAR = 1970, 9998
 
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -50,6 +51,17 @@ def require_short(name: str, value: Any) -> None:
     if not isinstance(value, str) or len(value) > MAX_ID_LENGTH:
         got = f"{named(type(value))}, {value!r}" if not isinstance(value, str) else repr(value)
         raise InvalidValueError(name, f"the id as text, of at most {MAX_ID_LENGTH} characters", got)
+
+
+def require_limit(name: str, value: Any) -> None:
+    """
+    Make sure that what limits a list is a number of rows. None are asked for by zero, or less.
+
+    Raises:
+        InvalidValueError: It is something else.
+    """
+    if type(value) is not int or value > MAX_LIMIT:
+        raise InvalidValueError(name, f"a whole number of at most {MAX_LIMIT}", repr(value))
 
 
 def require_date(name: str, value: Any) -> None:

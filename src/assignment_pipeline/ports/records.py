@@ -6,7 +6,7 @@ import datetime as dt
 
 import attrs
 
-from assignment_pipeline.domain.checks import to_utc
+from assignment_pipeline.domain.checks import require_limit, require_short, to_utc
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.lifecycle import UNSETTLED, AssignmentState
@@ -71,8 +71,12 @@ class RecordQuery:
         A page of the review queue.
 
         Raises:
-            InvalidValueError: *after* is no ``next`` of such a page.
+            InvalidValueError: *restaurant_id* is no text, *after* is no ``next`` of such a page, or *limit* is no
+                whole number.
         """
+        if restaurant_id is not None:
+            require_short("restaurant_id", restaurant_id)
+        require_limit("limit", limit)
         read_place(after)
         return cls(restaurant_id=restaurant_id, reviews=True, after=after, limit=limit)
 
@@ -101,13 +105,13 @@ def read_place(after: str | None) -> tuple[dt.datetime, str] | None:
     """
     if after is None:
         return None
-    arrival, _, booking_id = after.partition(" ")
+    arrival, _, booking_id = str(after).partition(" ")
     try:
         found = dt.datetime.fromisoformat(arrival)
     except ValueError:
         found = None
     if found is None or found.tzinfo is None or not booking_id:
-        raise InvalidValueError("after", "the `next` of a page of reviews", repr(after[:200]))
+        raise InvalidValueError("after", "the `next` of a page of reviews", repr(after)[:200])
     return found, booking_id
 
 

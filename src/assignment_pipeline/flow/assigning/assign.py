@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.on_use import module_on_use
 from assignment_pipeline.ports import FlagDecision
+from assignment_pipeline.ports.fitting import require_kind
 
 if TYPE_CHECKING:
     from assignment_pipeline.flow.legacy import handover, run
@@ -65,7 +67,10 @@ def assign(
     Raises:
         BookingNotFoundError: Only the booking's id was given, and nobody knows it.
         VenueNotFoundError: The host has no such restaurant.
+        TypeError: The target's deadline is no timedelta.
     """
+    if target.deadline is not None:
+        require_kind("deadline", target.deadline, dt.timedelta)
     call = yield from Call.begin(target.ids, trigger)
     return (yield from run_planning_call(call, target, settings, decide, legacy=legacy))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.checks import require_short
 from assignment_pipeline.domain.events import EventType, Severity
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, StateChange
 from assignment_pipeline.domain.result import Decision, Mode, Outcome, Reason
@@ -130,7 +131,9 @@ def look_up(booking_id: str, restaurant_id: str | None = None) -> Flow[Assignmen
 
     Raises:
         OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
+        InvalidValueError: *booking_id* is no text.
     """
+    require_short("booking_id", booking_id)
     page = yield from ReadRecords(RecordQuery(booking_ids=(booking_id,)))
     record = page.records[0] if page.records else None
     if record is not None and restaurant_id not in {None, record.restaurant_id}:
@@ -144,7 +147,9 @@ def read_history(booking_id: str, restaurant_id: str | None) -> Flow[tuple[State
 
     Raises:
         OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
+        InvalidValueError: *booking_id* is no text.
     """
+    require_short("booking_id", booking_id)
     if restaurant_id is not None:
         yield from look_up(booking_id, restaurant_id)
     return (yield from ReadHistory(booking_id))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 
-from assignment_pipeline.domain.checks import LAST_YEAR, require_moment
+from assignment_pipeline.domain.checks import LAST_YEAR, require_moment, require_short
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow, minute_of
 from assignment_pipeline.errors import BookingNotFoundError
 from assignment_pipeline.flow.effects import Flow, LoadContext, PutVenue, ReadHistory
 from assignment_pipeline.planning.venue_audit import VenueAudit, audited, in_full_slots
 from assignment_pipeline.ports import AssignmentContext, LoadQuery
+from assignment_pipeline.ports.fitting import require_kind
 
 LAST = dt.datetime(LAST_YEAR, 12, 1, tzinfo=dt.UTC)
 """Behind every booking."""
@@ -27,8 +28,9 @@ def audit(restaurant_id: str, *, since: dt.datetime | None = None) -> Flow[Venue
 
     Raises:
         VenueNotFoundError: The host has no such restaurant.
-        InvalidValueError: *since* has no offset, or is not in the years 1971 to 9997.
+        InvalidValueError: *restaurant_id* is no text, or *since* has no offset or is not in the years 1971 to 9997.
     """
+    require_short("restaurant_id", restaurant_id)
     first = None if since is None else require_moment("since", since)
     loaded = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id))
     if loaded is None:  # Only a store that was asked for a booking may say so.
@@ -48,7 +50,9 @@ def put_venue(venue: Venue) -> Flow[VenueAudit]:
     Raises:
         InvalidValueError: The store has a host of its own, which keeps its restaurants itself.
         StoreUnavailableError, CommitUnknownError: The store could not do it, or does not say.
+        TypeError: *venue* is no `Venue`.
     """
+    require_kind("venue", venue, Venue)
     yield from PutVenue(venue)
     return (yield from audit(venue.id))
 

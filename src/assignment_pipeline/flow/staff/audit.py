@@ -6,7 +6,7 @@ import datetime as dt
 from collections import defaultdict
 
 from assignment_pipeline.domain.allocation import LONGEST_STAY
-from assignment_pipeline.domain.checks import require_moment
+from assignment_pipeline.domain.checks import require_moment, require_short
 from assignment_pipeline.domain.trail import (
     BookingTrail,
     FloorView,
@@ -31,7 +31,9 @@ def show(booking_id: str, restaurant_id: str | None) -> Flow[BookingTrail]:
     Raises:
         BookingNotFoundError: Nobody knows it.
         OtherRestaurantError: It is another restaurant's than *restaurant_id*.
+        InvalidValueError: *booking_id* is no text.
     """
+    require_short("booking_id", booking_id)
     trail = yield from ReadTrail(booking_id)
     if trail.record is None and trail.booking is None:
         raise BookingNotFoundError(booking_id)
@@ -46,8 +48,9 @@ def floor(restaurant_id: str, at: dt.datetime | None) -> Flow[FloorView]:
 
     Raises:
         VenueNotFoundError: The host has no such restaurant.
-        InvalidValueError: *at* has no offset, or is not in the years 1971 to 9997.
+        InvalidValueError: *restaurant_id* is no text, or *at* has no offset or is not in the years 1971 to 9997.
     """
+    require_short("restaurant_id", restaurant_id)
     moment = None if at is None else require_moment("at", at)
     loaded = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id))
     assert loaded is not None  # noqa: S101 - only of bookings is it not known whether they are there

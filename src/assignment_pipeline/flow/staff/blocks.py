@@ -164,6 +164,7 @@ def blocks(restaurant_id: str) -> Flow[tuple[TableBlock, ...]]:
 
 
 def _look(restaurant_id: str) -> Flow[AssignmentContext]:
+    require_short("restaurant_id", restaurant_id)
     context = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id))
     assert context is not None  # noqa: S101 - only of bookings is it not known whether they are there
     return context

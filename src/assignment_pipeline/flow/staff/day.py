@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from assignment_pipeline.domain.checks import require_date
+from assignment_pipeline.domain.checks import require_date, require_short
 from assignment_pipeline.domain.day import ServiceDay
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.flow.effects import Flow, LoadContext, Now, ReadBlocks
@@ -23,6 +23,7 @@ def day(restaurant_id: str, date: dt.date | None) -> Flow[ServiceDay]:
         InvalidValueError: *date* is no date.
         VenueNotFoundError: The host has no such restaurant.
     """
+    require_short("restaurant_id", restaurant_id)
     if date is not None:
         require_date("date", date)
     wide = _around((yield from Now()).date() if date is None else date)

@@ -9,7 +9,7 @@ import attrs
 
 from assignment_pipeline.domain import room
 from assignment_pipeline.domain.booking import CANCELLED, Booking
-from assignment_pipeline.domain.checks import require_moment
+from assignment_pipeline.domain.checks import require_moment, require_short
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.room import DueParty, NextParty, OverParty, TableInUse, WayOut
 from assignment_pipeline.domain.turns import TurnReport, learn
@@ -120,6 +120,7 @@ def learned_turns(restaurant_id: str, since: dt.datetime | None) -> Flow[TurnRep
         InvalidValueError: *since* has no offset, or is not in the years 1971 to 9997.
         VenueNotFoundError: The host has no such restaurant.
     """
+    require_short("restaurant_id", restaurant_id)
     nearby = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id))
     assert nearby is not None  # noqa: S101 - only of bookings is it not known whether they are there
     begin = require_moment("since", since or nearby.now - LEARNED_FROM)
@@ -134,6 +135,7 @@ def look(restaurant_id: str) -> Flow[Room]:
     Raises:
         VenueNotFoundError: The host has no such restaurant.
     """
+    require_short("restaurant_id", restaurant_id)
     nearby = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id))
     assert nearby is not None  # noqa: S101 - only of bookings is it not known whether they are there
     sitting = yield from who_sits(restaurant_id)

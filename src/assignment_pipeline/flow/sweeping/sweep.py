@@ -7,6 +7,7 @@ from functools import partial
 
 import attrs
 
+from assignment_pipeline.domain.checks import require_limit
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES, AssignmentResult, Mode, Outcome, Reason
 from assignment_pipeline.errors import FlagsUnreadError, StaleRolloutError
@@ -73,7 +74,11 @@ def sweep(
 
     Args:
         legacy: Whether there is a legacy planner to hand bookings over to.
+
+    Raises:
+        InvalidValueError: *limit* is no whole number.
     """
+    require_limit("limit", limit)
     if (yield from CheckCircuit()):
         return SweepReport()
     memory = memory or SweepMemory()
