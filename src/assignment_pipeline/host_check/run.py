@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import inspect
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -67,7 +67,9 @@ class _Host:
         return joined.commit(question.arguments)
 
 
-def check(store: Any, restaurant_id: str | None = None, *, settings: Settings | None = None) -> Iterator[CheckAnswer]:
+def check(
+    store: Any, restaurant_id: str | None = None, *, settings: Settings | None = None, only: str | None = None
+) -> Iterator[CheckAnswer]:
     """
     Check the host of a store. Nothing that is written stays.
 
@@ -78,9 +80,14 @@ def check(store: Any, restaurant_id: str | None = None, *, settings: Settings | 
 
         settings: How the flows behave.
 
+        only: The name of a check: of `CHECKS`, no other is made.
+
     Raises:
         TypeError: The store cannot roll back what a check has done.
+
+        ValueError: No check has the name.
     """
+    checks = _named(only)
 
     def answering(wanted: CheckAnswer | Callable[[Any], Any]) -> Generator[CheckAnswer, None, Any]:
         if isinstance(wanted, CheckAnswer):
@@ -88,14 +95,15 @@ def check(store: Any, restaurant_id: str | None = None, *, settings: Settings | 
             return None
         return wanted(store)
 
-    return relay(_all_checks(_probe_of(store), restaurant_id, settings), answering)
+    return relay(_all_checks(_probe_of(store), restaurant_id, settings, checks), answering)
 
 
 async def acheck(
-    store: Any, restaurant_id: str | None = None, *, settings: Settings | None = None
+    store: Any, restaurant_id: str | None = None, *, settings: Settings | None = None, only: str | None = None
 ) -> list[CheckAnswer]:
     """`check`, of an async store."""
     found: list[CheckAnswer] = []
+    checks = _named(only)
 
     async def answer(wanted: CheckAnswer | Callable[[Any], Any]) -> Any:
         if isinstance(wanted, CheckAnswer):
@@ -103,7 +111,7 @@ async def acheck(
         answer = wanted(store)
         return await answer if inspect.isawaitable(answer) else answer
 
-    await adrive(_all_checks(_probe_of(store), restaurant_id, settings), answer)
+    await adrive(_all_checks(_probe_of(store), restaurant_id, settings, checks), answer)
     return found
 
 
@@ -115,7 +123,21 @@ def _probe_of(store: Any) -> bool:
     return waits
 
 
-def _all_checks(waits: bool, restaurant_id: str | None, settings: Settings | None) -> Any:  # noqa: FBT001
+def _named(only: str | None) -> Mapping[str, Callable[[Sample], Asking[str]]]:
+    if only is None:
+        return CHECKS
+    if only not in CHECKS:
+        msg = f"only: expected one of {', '.join(CHECKS)}, got {only!r}"
+        raise ValueError(msg)
+    return {only: CHECKS[only]}
+
+
+def _all_checks(
+    waits: bool,  # noqa: FBT001
+    restaurant_id: str | None,
+    settings: Settings | None,
+    checks: Mapping[str, Callable[[Sample], Asking[str]]],
+) -> Any:
     """Every answer; and, where it is needed, a call of the store that somebody else makes."""
     try:
         yield lambda store: store.check_schema()
@@ -136,7 +158,7 @@ def _all_checks(waits: bool, restaurant_id: str | None, settings: Settings | Non
         yield CheckAnswer(check="restaurant", says=Say.WRONG, text=sample)
         return
     before = yield from _rows(waits, sample)
-    for name, begin in CHECKS.items():
+    for name, begin in checks.items():
         yield (yield from _one(waits, name, begin(sample)))
     after = yield from _rows(waits, sample)
     if before != after:

@@ -16,6 +16,10 @@ from assignment_pipeline.host_check import CHECKS, CheckAnswer, Say, acheck, che
 NAMES = ("schema", *CHECKS, "rolled-back")
 
 
+def _only(name: str) -> str | None:
+    return name if name in CHECKS else None  # The two around them are made in any case.
+
+
 def _made(name: str, answers: list[CheckAnswer]) -> None:
     found = {answer.check: answer for answer in answers}
     answer = found.get(name) or answers[-1]
@@ -65,7 +69,7 @@ class HostContract:
     @pytest.mark.parametrize("name", NAMES)
     def test_the_host_keeps_its_promise(self, store: Any, restaurant_id: str, name: str) -> None:
         """The check of that name finds nothing wrong."""
-        _made(name, list(check(store, restaurant_id)))
+        _made(name, list(check(store, restaurant_id, only=_only(name))))
 
     def test_the_version_follows_the_floor(self, store: Any, restaurant_id: str, change_floor: Any) -> None:
         """Where a table changes, the version of the venue does."""
@@ -118,7 +122,7 @@ class AsyncHostContract:
     @pytest.mark.parametrize("name", NAMES)
     def test_the_host_keeps_its_promise(self, store: Any, restaurant_id: str, run: Any, name: str) -> None:
         """The check of that name finds nothing wrong."""
-        _made(name, run(acheck(store, restaurant_id)))
+        _made(name, run(acheck(store, restaurant_id, only=_only(name))))
 
     def test_the_version_follows_the_floor(self, store: Any, restaurant_id: str, run: Any, change_floor: Any) -> None:
         """Where a table changes, the version of the venue does."""
