@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import collections
 import datetime as dt
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Protocol
 
 import attrs
@@ -124,7 +125,6 @@ def examine_host(store: Loads, now: dt.datetime, restaurants: Restaurants | None
             continue
         if context is not None:
             _look(context, found)
-            _look_at_ended(store, context, day, found)
             _look_for_legacy(store, context, day, found)
     _look_at_list(store, restaurants, found)
     span = f"from {written(day.start, dt.UTC)} to {written(day.end - MINUTE, dt.UTC)}"
@@ -153,30 +153,6 @@ def _look(context: AssignmentContext, found: _Found) -> None:
     found.unreadable += [f"{context.venue.id}: {booking_id}" for booking_id in sorted(context.unreadable)]
     found.unknown += [f"{context.venue.id}: {table_id}" for table_id in context.unknown_tables]
     found.twice += _twice(context.taken, context.records, context.bookings)
-
-
-def _look_at_ended(store: Loads, context: AssignmentContext, day: TimeWindow, found: _Found) -> None:
-    """Look for guests who wait at the host for tables that nobody looks for: their bookings have ended here."""
-    if not context.follows:
-        return
-    after, states = None, tuple(sorted(FINAL))
-    while True:
-        page = store.records(RecordQuery(restaurant_id=context.venue.id, states=states, after=after, limit=MOST_LISTED))
-        ids = tuple(
-            record.booking_id
-            for record in page.records
-            if record.owner is Owner.PIPELINE and (record.booking is None or _is_in(day, record.booking))
-        )
-        rows = store.load(LoadQuery(restaurant_id=context.venue.id, booking_ids=ids)) if ids else None
-        if rows is not None:
-            found.ended += sorted(row.id for row in rows.bookings.values() if row.is_pending and _is_in(day, row))
-        if page.next is None:
-            return
-        after = page.next
-
-
-def _is_in(day: TimeWindow, booking: Booking) -> bool:
-    return day.start <= booking.start_at < day.end
 
 
 def _look_without_venue(store: Loads, restaurant_id: str, now: dt.datetime, found: _Found) -> bool:
@@ -291,6 +267,7 @@ def _look_at_list(store: Loads, restaurants: Restaurants, found: _Found) -> None
         if asked is not None and only is not None:
             asked = tuple(name for name in asked if name in only)
         listed = store.unassigned(waiting.now, MOST_LISTED, asked)
+        _look_at_ended(store, _pending(store, waiting.now, asked), only, found)
     except Exception as error:  # noqa: BLE001 - whatever a host's code raises is what is looked for
         found.unlisted.append(redacted(error))
         return
@@ -299,6 +276,31 @@ def _look_at_list(store: Loads, restaurants: Restaurants, found: _Found) -> None
         row = f"{one.restaurant_id}: {one.id}"
         if isinstance(one, UnreadableBooking) and row not in known and (only is None or one.restaurant_id in only):
             found.unreadable.append(row)
+
+
+def _pending(store: Any, since: dt.datetime, restaurants: Sequence[str] | None) -> Sequence[Booking]:
+    """The host's pending bookings from *since* on, those with a record among them, where it has rows of its own."""
+    host = getattr(store, "checked_host", None)
+    if host is None or not host.follows:
+        return ()
+
+    def ask(connection: Any) -> Any:
+        return host.unassigned(connection, since, MOST_LISTED, restaurants)
+
+    async def ask_async(connection: Any) -> Any:
+        answer = ask(connection)
+        return await answer if inspect.isawaitable(answer) else answer
+
+    pending = store.probe(ask_async if host.waits else ask)
+    return [booking for booking in pending if isinstance(booking, Booking)]
+
+
+def _look_at_ended(store: Loads, pending: Sequence[Booking], only: Collection[str] | None, found: _Found) -> None:
+    """Look for guests who wait at the host for tables that nobody looks for: their bookings have ended here."""
+    ids = tuple(row.id for row in pending if only is None or row.restaurant_id in only)
+    if ids:
+        page = store.records(RecordQuery(booking_ids=ids, states=tuple(sorted(FINAL)), limit=len(ids)))
+        found.ended += [record.booking_id for record in page.records if record.owner is Owner.PIPELINE]
 
 
 def _twice(taken: Sequence[Occupied], records: Any, bookings: Any) -> list[str]:
