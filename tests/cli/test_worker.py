@@ -71,6 +71,15 @@ def with_shadow():
     return coordinator(Mode.SHADOW, shadow="worker", legacy=lambda booking: None)
 
 
+def unlucky():
+    def raises():
+        raise LookupError("Mrs Canary")
+
+    made = coordinator(shadow="worker")
+    made.shadow.compare_days = raises
+    return made
+
+
 class Counting(Coordinator):
     def sweep(self, *, limit=100):
         print("swept", time.monotonic(), file=sys.stderr, flush=True)
@@ -431,6 +440,18 @@ def test_it_takes_the_shadows_cases(backend):
     told = backend.store.write(lambda connection: connection.execute(query).fetchall())
     assert [row[0].partition(".")[0] for row in told] == ["shadow"] * 6
     assert backend.confirmed() == []
+
+
+def test_a_day_that_cannot_be_compared_ends_no_worker(backend):
+    """Bookings get their tables, and the worker says what went wrong, and not whom it was about."""
+    backend.book(4)
+    worker = backend.work("--app", "backend:unlucky", "--interval", "0.05")
+    until(lambda: len(backend.confirmed()) == 4)
+    worker.terminate()
+    _, said = ended(worker)
+    assert "service days are not compared: LookupError from backend.py:" in said
+    assert said.count("started") == 1
+    assert "Canary" not in said
 
 
 def test_a_database_of_ours_will_do(backend):

@@ -173,3 +173,9 @@ def test_a_choice_is_refused_as_anything_else_is(cli, db):
     expected = "--seating: expected one of any, indoor, outdoor, bar, got 'roof'"
     assert found.startswith(f"assignment-pipeline availability: {expected} (")
     assert cli(*words, "--json", "--json", "--db", db).code == 0
+
+
+def test_another_database_may_be_named_behind_the_first(cli, db):
+    """A script that names one is called with another: the last one counts, as of a variable."""
+    words = ("availability", "--restaurant", "corner", "--date", "2031-05-17")
+    assert cli(*words, "--db", "nowhere.sqlite3", "--db", db).code == 0

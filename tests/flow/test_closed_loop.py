@@ -19,6 +19,7 @@ from assignment_pipeline import (
     Mode,
     Table,
     Venue,
+    VenueNotFoundError,
     VenuePolicy,
     Weights,
 )
@@ -259,6 +260,38 @@ def test_a_booking_that_the_host_does_not_know_is_played_as_it_was_given(town):
     town.store.clock.advance(DAY)
     [day] = town.shadow.compare_days()
     assert (day.bookings, day.legacy.seated, day.pipeline.seated) == (2, 1, 1)
+
+
+def test_what_cannot_be_read_keeps_no_other_day_from_being_compared(town, caplog):
+    """A restaurant that closed down is left out, and one whose host raises is named; a row may make no sense."""
+    store, host = town.store, town.store.host
+    for name in ("r-1", "r-2"):
+        host.put_venue(Venue(name, "UTC", FLOOR, VenuePolicy()))
+    take(town, *[Booking(f"b-{name}", name, 2, BEGIN.replace(hour=19)) for name in ("r-0", "r-1", "r-2")])
+    store.clock.advance(DAY)
+
+    class Changed(type(host)):
+        def venue(self, connection, restaurant_id, known_version):
+            if restaurant_id == "r-1":
+                raise VenueNotFoundError(restaurant_id)
+            return super().venue(connection, restaurant_id, known_version)
+
+        def occupied(self, connection, restaurant_id, window):
+            if restaurant_id == "r-2":
+                raise RuntimeError("Mrs Canary")
+            return super().occupied(connection, restaurant_id, window)
+
+        def booking(self, connection, booking_id):
+            if booking_id == "b-r-0":
+                raise ValueError("Mrs Canary")
+            return super().booking(connection, booking_id)
+
+    host.__class__ = Changed
+    [day] = town.shadow.compare_days()
+    assert (day.restaurant_id, day.bookings) == ("r-0", 1)
+    [said] = [one.getMessage() for one in caplog.records if one.getMessage().startswith("not compared")]
+    assert "r-2" in said
+    assert "Canary" not in said
 
 
 class Strict:

@@ -118,7 +118,8 @@ def _refuse_repeats(command: Any) -> None:
     """
     Have a command refuse a second value of an option that takes one.
 
-    Click would drop all but the last: the numbers of `metrics --restaurant a --restaurant b` would be those of b.
+    Click would drop all but the last: the numbers of `metrics --restaurant a --restaurant b` would be those of b. The
+    options that a variable can stand for may be overruled: a script names a database, and who calls it another one.
     """
     for inner in getattr(command, "commands", {}).values():
         _refuse_repeats(inner)
@@ -132,7 +133,8 @@ def _refuse_repeats(command: Any) -> None:
             parsed = parse(args)
             given = [param for param in parsed[2] if param.param_type_name == "option"]
             for param in given:
-                if given.count(param) > 1 and not param.is_flag and not param.multiple:
+                takes_one = not (param.is_flag or param.multiple or param.envvar)
+                if takes_one and given.count(param) > 1:
                     refuse(param.opts[0], "one value", str(given.count(param)))
             return parsed
 

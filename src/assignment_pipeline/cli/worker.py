@@ -130,7 +130,12 @@ class _Looks:
         shadow = self._coordinator.shadow
         if shadow is not None and hasattr(self._coordinator.store, "events_of") and time.monotonic() >= self._days_at:
             self._days_at = time.monotonic() + DAYS_EVERY
-            shadow.compare_days()
+            try:
+                shadow.compare_days()
+            except (StoreUnavailableError, SchemaMismatchError):
+                raise
+            except Exception as error:  # noqa: BLE001 - nobody waits longer for a table because a day cannot be compared
+                _say(f"service days are not compared: {raised(error)}")
 
 
 def _give_up() -> None:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import logging
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -27,12 +28,21 @@ from assignment_pipeline.domain.result import LegacyOutcome
 from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.errors import (
+    BookingUnreadableError,
+    SchemaMismatchError,
+    StoreUnavailableError,
+    VenueNotFoundError,
+)
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.base import Engine, FloorSnapshot, Rule, SeatingRequest
 from assignment_pipeline.ports import AssignmentContext, LegacyDryRun, LoadQuery
+from assignment_pipeline.redaction import named
 from assignment_pipeline.rollout.shadow.asked import asked_by
 from assignment_pipeline.rollout.shadow.candidate import rehearse
 from assignment_pipeline.rollout.shadow.reverse import play_legacy
+
+_LOG = logging.getLogger("assignment_pipeline")
 
 A_DAY = dt.timedelta(days=1)
 
@@ -287,11 +297,16 @@ class ShadowDays:
                 asked[answer.booking.id] = attrs.evolve(
                     answer, moves=answer.moves + before.moves * (before is not answer)
                 )
-        found, venues = [], {restaurant: self._loaded(restaurant) for restaurant, *_ in answers}
+        found, venues = (
+            [],
+            {restaurant: self._loaded(restaurant) for restaurant in sorted({one for one, *_ in answers})},
+        )
         for (restaurant, name, candidate), asked in sorted(answers.items()):
-            date, (venue, now) = dt.date.fromisoformat(name), venues[restaurant]
-            if venue.service_day(date).end <= now:
-                compared = self._compared(venue, date, asked, candidate)
+            date, loaded = dt.date.fromisoformat(name), venues[restaurant]
+            if loaded is None or loaded[0].service_day(date).end > loaded[1]:
+                continue
+            with self._apart(f"{name} at restaurant {restaurant!r}"):
+                compared = self._compared(loaded[0], date, asked, candidate)
                 found += [] if compared is None else [compared]
         return tuple(found)
 
@@ -303,9 +318,22 @@ class ShadowDays:
         """Write days down: see `keep_days`."""
         keep_days(self._store, days, self._read(self._store.rollout()).generation)
 
-    def _loaded(self, restaurant_id: str) -> tuple[Venue, dt.datetime]:
-        context: AssignmentContext = self._read(self._store.load(LoadQuery(restaurant_id=restaurant_id)))
-        return context.venue, context.now
+    def _loaded(self, restaurant_id: str) -> tuple[Venue, dt.datetime] | None:
+        """The restaurant as it is, and the store's time; None for one that cannot be read, or has closed down."""
+        with self._apart(f"restaurant {restaurant_id!r}"), contextlib.suppress(VenueNotFoundError):
+            context: AssignmentContext = self._read(self._store.load(LoadQuery(restaurant_id=restaurant_id)))
+            return context.venue, context.now
+        return None
+
+    @contextlib.contextmanager
+    def _apart(self, what: str) -> Iterator[None]:
+        """What a host's code, or legacy's, raises in the block leaves out that much, and keeps nobody from the rest."""
+        try:
+            yield
+        except (StoreUnavailableError, SchemaMismatchError):
+            raise
+        except Exception as error:  # noqa: BLE001 - an application's code may raise anything
+            _LOG.warning("not compared: %s: %s", what, named(error, show=self._settings.show_errors))
 
     def _compared(
         self, venue: Venue, date: dt.date, asked: Mapping[str, _Answered], candidate: Owner
@@ -365,6 +393,9 @@ class ShadowDays:
         return frozenset(found)
 
     def _at_host(self, booking: Booking) -> Booking:
-        """The booking as the host has it now; as it was given where the host does not know it."""
-        found: Booking | None = self._read(self._store.booking(booking.id))
+        """The booking as the host has it now; as it was given where the host does not know it, or cannot read it."""
+        try:
+            found: Booking | None = self._read(self._store.booking(booking.id))
+        except BookingUnreadableError:
+            found = None
         return found or booking
