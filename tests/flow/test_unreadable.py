@@ -39,7 +39,7 @@ def host(house):
     return house.host
 
 
-@pytest.mark.parametrize("error", [ValueError, TypeError, KeyError, ZeroDivisionError])
+@pytest.mark.parametrize("error", [ValueError, TypeError, KeyError, ZeroDivisionError, AttributeError])
 def test_a_neighbour_whose_row_makes_no_sense_keeps_its_tables(house, coordinator, host, error):
     """Nobody else notices: bookings are seated around it, a day is swept, and its tables stay taken."""
     host.error = error
@@ -51,6 +51,22 @@ def test_a_neighbour_whose_row_makes_no_sense_keeps_its_tables(house, coordinato
     report = coordinator.sweep()
     assert report.errors == ()
     assert house.record("F1").tables == seated.tables
+
+
+@pytest.mark.parametrize("error", [ValueError, AttributeError])
+def test_a_row_that_makes_no_sense_hides_no_queue(house, coordinator, host, error):
+    """It may raise because the row of its restaurant is gone: people see all who wait, and a person decides on it."""
+    host.error = error
+    for name in ("B1", "B2"):
+        assert coordinator.assign(house.booking(name, party_size=9)).outcome is Outcome.MANUAL_REVIEW
+    coordinator.enqueue(house.booking("B3"))
+    host.bad.update({"B1", "B3"})
+    assert {case.record.booking_id for case in coordinator.review_cases().cases} == {"B1", "B2"}
+    assert coordinator.show("B1").booking is None
+    house.clock.advance(MINUTE)
+    report = coordinator.sweep()
+    assert report.errors == ()
+    assert house.record("B3").reason == Reason.BOOKING_UNREADABLE
 
 
 def test_a_booking_whose_own_row_makes_no_sense_goes_to_a_person(house, coordinator, host):

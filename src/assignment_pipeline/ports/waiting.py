@@ -41,5 +41,9 @@ class UnreadableBooking:
     problem: str
 
 
-UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError)
-"""What code raises that reads a row which makes no sense. An error of a driver is none of these."""
+UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
+"""
+What code raises that reads a row which makes no sense, or a row whose restaurant is gone.
+
+An error of a driver is none of these.
+"""
