@@ -294,7 +294,7 @@ def test_a_new_store_is_healthy():
 
 @pytest.mark.parametrize(
     ("minutes", "says"),
-    [(24 * 60, "in the last hour"), (61, "in the last hour"), (5, "since the last change, at 19:55 UTC")],
+    [(24 * 60, "in the last hour"), (61, "in the last hour"), (5, "from 19:56 UTC on, a minute after the last change")],
 )
 def test_of_which_time_events_are_is_said(minutes, says):
     """An hour at most: after a quiet night, nobody is to think that nothing has come for days."""

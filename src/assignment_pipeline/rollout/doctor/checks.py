@@ -17,7 +17,7 @@ from assignment_pipeline.ports import MetricsStore, RecordPage, RecordQuery
 from assignment_pipeline.ports.records import MOST_DUE
 from assignment_pipeline.rollout.doctor.app_flags import AppFlags
 from assignment_pipeline.rollout.doctor.diagnosis import ADVICE, Finding, Health, good, wrong
-from assignment_pipeline.rollout.doctor.facts import Facts
+from assignment_pipeline.rollout.doctor.facts import FOLLOWED, Facts
 from assignment_pipeline.rollout.doctor.flag_checks import (
     environment_read,
     flags_agree,
@@ -33,7 +33,6 @@ MANY_REVIEWS = 0.10
 MUCH_CONTENTION = 0.05
 NAMED = 10
 _HANDED_OUT = (*sorted(UNSETTLED), AssignmentState.ASSIGNED, AssignmentState.MANUAL_REVIEW)
-_FOLLOWED = dt.timedelta(minutes=1)  # By then, every worker knows of a change of the rollout.
 
 
 class Examined(MetricsStore, Protocol):
@@ -81,7 +80,7 @@ def examine(
     day = store.measure(MetricsQuery(since=now - DAY))
     since = now - HOUR
     if revision.created_at is not None:
-        since = max(since, min(revision.created_at + _FOLLOWED, now))
+        since = max(since, min(revision.created_at + FOLLOWED, now))
     facts = Facts(
         now=now,
         hour=store.measure(MetricsQuery(since=now - HOUR)),

@@ -20,6 +20,10 @@ from assignment_pipeline.rollout.flags.environment import VARIABLES
 _READ_HERE = frozenset({EnvFlags.source, StoreFlags.source})
 
 
+FOLLOWED = dt.timedelta(minutes=1)
+"""By then, every worker knows of a change of the rollout."""
+
+
 @attrs.frozen(kw_only=True)
 class Facts:
     """
@@ -32,7 +36,7 @@ class Facts:
 
         day: What was counted in the last 24.
 
-        seen: The events of the last hour, or since the last change of the rollout if that is shorter.
+        seen: The events of the last hour, or from `FOLLOWED` after the last change of the rollout if that is shorter.
 
         revision: The rollout as it stands.
 
@@ -59,9 +63,9 @@ class Facts:
     def span(self) -> str:
         """The time of the events that were seen, in words."""
         changed = self.revision.created_at
-        if changed is None or changed <= self.now - dt.timedelta(hours=1):
+        if changed is None or changed + FOLLOWED <= self.now - dt.timedelta(hours=1):
             return "in the last hour"
-        return f"since the last change, at {changed:%H:%M} UTC"
+        return f"from {changed + FOLLOWED:%H:%M} UTC on, a minute after the last change"
 
     @property
     def settings(self) -> FlagSettings | None:
