@@ -121,7 +121,7 @@ class Backend:
                 coordinator.enqueue(booking)
 
     def work(self, *options):
-        where = () if "--db" in options else ("--app", "backend:coordinator")
+        where = () if {"--db", "--app"} & {*options} else ("--app", "backend:coordinator")
         command = [sys.executable, "-m", "assignment_pipeline", "worker", *where, *options]
         worker = subprocess.Popen(
             command,

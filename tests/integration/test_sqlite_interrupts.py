@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import itertools
+import secrets
 import signal
 import sqlite3
 import sys
@@ -122,7 +123,7 @@ def test_an_interrupt_at_any_step_of_an_assignment_leaves_the_process_at_work(fa
     store = fast()
     start_at = dt.datetime(2041, 5, 1, 12, tzinfo=dt.UTC)
     seated = set()
-    for at in itertools.count(step=13):
+    for at in itertools.count(secrets.randbelow(26), step=26):  # Other steps in each run.
         start_at += 24 * HOUR
         coordinator = Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=(store,), shadow=None)
         with Interrupt(at, ("assignment_pipeline/",)) as interrupt:

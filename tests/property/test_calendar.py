@@ -148,7 +148,7 @@ def restaurants(draw):
     return Venue("r-1", timezone, FloorPlan([Table("T1", 4)]), policy), night
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)  # Of 260 arrivals each.
 @given(restaurants(), st.integers(1, 6), st.integers(0, 14))
 def test_the_open_times_are_those_that_the_rules_say(restaurant, party_size, odd):
     """Around both changes of the clock, an arrival is taken or refused as the clock on the wall has it."""

@@ -27,18 +27,22 @@ def found():
     return next(report for report in reports if report.failure)
 
 
-def test_a_failure_gets_shorter(found):
+@pytest.fixture(scope="module")
+def shortest(found):
+    """What is left of it."""
+    return shrink(RUN, found, most=100)
+
+
+def test_a_failure_gets_shorter(found, shortest):
     """It is the same invariant that breaks, after fewer steps, and the trace ends with it."""
-    shortest = shrink(RUN, found, most=100)
     assert shortest.failure.invariant == found.failure.invariant == "nobody_waits_beside_a_free_table"
     assert sum(map(bool, shortest.choices)) < sum(map(bool, found.choices)) / 2
     assert shortest.steps < found.steps
     assert any("manual_review" in line for line in shortest.trace)
 
 
-def test_what_is_left_replays(found):
+def test_what_is_left_replays(shortest):
     """As it was shrunk to."""
-    shortest = shrink(RUN, found, most=100)
     again = RUN(Replayed(shortest.choices), traced=True)
     assert again.trace == shortest.trace
     assert again.failure.details == shortest.failure.details

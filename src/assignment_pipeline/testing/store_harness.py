@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import itertools
 import secrets
 from collections.abc import Mapping, Sequence
@@ -123,6 +124,10 @@ def make_venue(restaurant_id: str = "r-1", *, tables: int = 4, **policy: Any) ->
     return Venue(restaurant_id, "Europe/London", floor, VenuePolicy(**{"post_buffer_minutes": 15, **policy}))
 
 
+_usual_venue = functools.cache(make_venue)
+"""Made once: it takes longer than most of what a test does with it."""
+
+
 def make_booking(booking_id: str = "b-1", *, at: dt.datetime = DINNER, **fields: Any) -> Booking:
     """Two guests for an hour."""
     given = {"restaurant_id": "r-1", "party_size": 2, "end_at": at + HOUR, **fields}
@@ -160,7 +165,7 @@ def make_change(
 ) -> AssignmentChange:
     """The change that fires *triggers* on the record *before*, or on a new one, of that booking."""
     change_id = change_id or secrets.token_hex(8)
-    venue = venue or make_venue(of.restaurant_id)
+    venue = venue or _usual_venue(of.restaurant_id)
     record = before or AssignmentRecord(booking_id=of.id, restaurant_id=of.restaurant_id)
     states = (record.state, *walk(record.state, triggers))
     allocation = record.allocation
