@@ -341,6 +341,21 @@ def test_a_databases_history_is_held_against_legacy(cli, day):
     assert cli("backtest", "--db", day, "--restaurant", "corner", "--json").json == answer
 
 
+def test_a_restaurant_that_closed_down_hides_no_other_from_a_backtest(cli, day):
+    """It is left out, and named; who asks for it alone is told that it is not there."""
+    with SQLiteStore(day, host=StandaloneHost()) as store:
+        steps = (Trigger.VERIFY, Trigger.ENQUEUE, Trigger.BEGIN, Trigger.SEAT, Trigger.CONFIRM)
+        for name, place in (("zoe", "corner"), ("bob", "harbour")):
+            asked = attrs.evolve(booking(name), restaurant_id=place)
+            made = make_change(asked, *steps, tables=("G1",), owner="legacy", strategy="legacy")
+            store.commit([attrs.evolve(made, preconditions=None)])
+    answer = cli("backtest", "--db", day, "--json")
+    assert (answer.code, answer.json["bookings"]) == (0, 1)
+    assert answer.err == "Left out, as the host has no venue for them any more: harbour.\n"
+    refused = cli("backtest", "--db", day, "--restaurant", "harbour")
+    assert (refused.code, refused.complaint) == (2, "The host has no venue for restaurant 'harbour'.")
+
+
 def test_past_days_count_for_the_gates(cli, day, tmp_path, past):
     """Where they are to: of a database with what legacy did there, once for each revision of the rollout."""
     with SQLiteStore(day, host=StandaloneHost()) as store:

@@ -11,11 +11,13 @@ import attrs
 from assignment_pipeline.cli.day.json_file import Node, read_document, shown
 from assignment_pipeline.cli.day.service_file import Service, read_service_with
 from assignment_pipeline.cli.failures import RefusedError
+from assignment_pipeline.cli.output import complain
 from assignment_pipeline.cli.wiring import require_restaurant
 from assignment_pipeline.domain.booking import CANCELLED, PENDING, Booking
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import LegacyOutcome, LegacyResult
 from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.errors import VenueNotFoundError
 from assignment_pipeline.ports import AssignmentStore, LoadQuery, RecordQuery
 from assignment_pipeline.rollout.shadow.backtest import Past
 
@@ -105,9 +107,11 @@ def past_of(store: AssignmentStore, restaurant_id: str | None) -> tuple[PastServ
     """
     What a database's history knows of legacy, a restaurant each: the records that legacy owns.
 
+    A restaurant that has closed down is left out, and that is said.
+
     Raises:
         RefusedError: There are none.
-        VenueNotFoundError: The host does not know a restaurant, or not any more.
+        VenueNotFoundError: The host does not know *restaurant_id*, or not any more.
     """
     by_restaurant: dict[str, list[AssignmentRecord]] = {}
     for record in _records_of_legacy(store, restaurant_id):
@@ -116,7 +120,17 @@ def past_of(store: AssignmentStore, restaurant_id: str | None) -> tuple[PastServ
     if not by_restaurant:
         of = f" of restaurant {restaurant_id!r}" if restaurant_id else ""
         raise RefusedError(f"The database has no booking{of} that the legacy planner has answered for.")
-    return tuple(_past_in(store, name, records) for name, records in sorted(by_restaurant.items()))
+    found, gone = [], []
+    for name, records in sorted(by_restaurant.items()):
+        try:
+            found.append(_past_in(store, name, records))
+        except VenueNotFoundError:
+            if name == restaurant_id:
+                raise
+            gone.append(name)
+    if gone:
+        complain(f"Left out, as the host has no venue for them any more: {', '.join(gone)}.")
+    return tuple(found)
 
 
 def _records_of_legacy(store: AssignmentStore, restaurant_id: str | None) -> list[AssignmentRecord]:
