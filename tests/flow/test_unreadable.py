@@ -69,6 +69,45 @@ def test_a_row_that_makes_no_sense_hides_no_queue(house, coordinator, host, erro
     assert house.record("B3").reason == Reason.BOOKING_UNREADABLE
 
 
+class Spoilt(MemoryHost):
+    """A host whose code raises for one restaurant."""
+
+    method = ""
+
+    def _raise(self, method, restaurant_id):
+        if (method, restaurant_id) == (self.method, "R1"):
+            raise RuntimeError("Mrs Canary")
+
+    def venue(self, connection, restaurant_id, known_version):
+        self._raise("venue", restaurant_id)
+        return super().venue(connection, restaurant_id, known_version)
+
+    def occupied(self, connection, restaurant_id, window):
+        self._raise("occupied", restaurant_id)
+        return super().occupied(connection, restaurant_id, window)
+
+
+@pytest.mark.parametrize("method", ["venue", "occupied"])
+def test_a_restaurant_whose_host_raises_keeps_no_other_from_its_tables(house, method):
+    """Parties sit at both, and somebody waits at both: the sweep seats whom it can, and says what was raised."""
+    house.host = house.store.host = Spoilt(house.venue, attrs.evolve(house.venue, id="R2"))
+    coordinator = house.coordinator()
+    for place in ("R1", "R2"):
+        assert coordinator.walk_in(place, 2, actor="anna").tables
+        waits = attrs.evolve(house.booking(f"waits-{place}"), restaurant_id=place)
+        house.host.put_booking(waits)
+        coordinator.enqueue(waits)
+    house.clock.advance(MINUTE)
+    house.host.method = method
+    report = coordinator.sweep()
+    assert [result.booking_id for result in report.results] == ["waits-R2"]
+    assert house.record("waits-R2").tables
+    assert {error for _, error in report.errors} == {"RuntimeError"}
+    house.host.method = ""
+    house.clock.advance(2 * MINUTE)
+    assert [result.outcome for result in coordinator.sweep().results] == [Outcome.CONFIRMED]
+
+
 def test_a_booking_whose_own_row_makes_no_sense_goes_to_a_person(house, coordinator, host):
     """At the sweep as by its id, with a reason of its own and an event."""
     for name in ("B1", "B2"):

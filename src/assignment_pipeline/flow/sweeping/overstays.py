@@ -7,7 +7,7 @@ import attrs
 from assignment_pipeline.domain import room
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.room import TableInUse
-from assignment_pipeline.errors import AssignmentPipelineError, StoreUnavailableError
+from assignment_pipeline.errors import StoreUnavailableError
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.effects import Emit, Flow
 from assignment_pipeline.flow.settings import Settings
@@ -37,12 +37,12 @@ def name_overstays(told: set[str], settings: Settings, errors: list[tuple[str, s
     for restaurant_id in places:
         try:
             here = yield from look(restaurant_id)
-        except AssignmentPipelineError as error:  # One restaurant must not keep the sweep from the others.
+            found: list[Event] = []
+            for conflict in room.conflicts(here.loaded.venue, here.records, here.now):
+                found += [(yield from _event(here, conflict))]
+        except Exception as error:  # noqa: BLE001 - one restaurant must not keep the sweep from the others
             errors.append(("", named(error, show=settings.show_errors)))
             continue
-        found: list[Event] = []
-        for conflict in room.conflicts(here.loaded.venue, here.records, here.now):
-            found += [(yield from _event(here, conflict))]
         known |= {event.id for event in found}
         yield from Emit(tuple(event for event in found if event.id not in told))
     told.clear()
