@@ -8,6 +8,7 @@ import io
 import json
 import os
 import runpy
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -174,12 +175,19 @@ def day_file(tmp_path):
     return write
 
 
+@pytest.fixture(scope="session")
+def assigned_once(tmp_path_factory):
+    """The database of the small day, to be copied."""
+    folder = tmp_path_factory.mktemp("small")
+    (folder / "day.json").write_text(json.dumps(SMALL), encoding="utf-8")
+    assert in_process("assign", folder / "day.json", "--db", folder / "day.sqlite3").code == 0
+    return folder / "day.sqlite3"
+
+
 @pytest.fixture
-def db(cli, small, day_file, tmp_path):
+def db(assigned_once, tmp_path):
     """The database of the small day: ada and dan at the window from seven on, bob at both its tables from nine on."""
-    path = tmp_path / "day.sqlite3"
-    assert cli("assign", day_file(small), "--db", path).code == 0
-    return path
+    return shutil.copy(assigned_once, tmp_path / "day.sqlite3")
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,12 @@ import pytest
 
 
 @pytest.fixture
-def small(small):
-    """A day on which cat, a party of 30, waits for a person, and fay asks for what there is not."""
+def db(cli, small, day_file, tmp_path):
+    """The database of a day on which cat, a party of 30, waits for a person, and fay asks for what there is not."""
     small["bookings"].append({"id": "fay", "party_size": 2, "start_at": "2031-05-17T18:00+02:00", "zone": "Garden"})
-    return small
+    path = tmp_path / "day.sqlite3"
+    assert cli("assign", day_file(small), "--db", path).code == 0
+    return path
 
 
 def test_each_case_has_commands_that_work(cli, db):
