@@ -217,10 +217,11 @@ def checked(parts: Sequence[str], schema: str, where: str, *, whole: bool = Fals
 
 
 def _missing(part: Part, schema: str) -> Work[tuple[str, ...]]:
-    """The tables, views and functions of a part that are not there; functions with brackets."""
+    """The tables, views and functions of a part that are not there, in their order; functions with brackets."""
     relations, functions = [*part.table_names, *part.view_names], list(dict.fromkeys(part.function_names))
     rows = yield Statement(MISSING, (relations, schema, functions, schema))
-    return tuple(f"{name}()" if is_function else name for name, is_function in rows)
+    missing = {f"{name}()" if is_function else name for name, is_function in rows}  # In no order, from PostgreSQL 18.
+    return tuple(name for name in (*relations, *(f"{name}()" for name in functions)) if name in missing)
 
 
 def _has_table(part: Part, missing: Sequence[str]) -> bool:
