@@ -97,12 +97,18 @@ def test_a_restaurant_whose_host_raises_keeps_no_other_from_its_tables(house, me
         waits = attrs.evolve(house.booking(f"waits-{place}"), restaurant_id=place)
         house.host.put_booking(waits)
         coordinator.enqueue(waits)
+        large = attrs.evolve(house.booking(f"large-{place}", party_size=9), restaurant_id=place)
+        house.host.put_booking(large)
+        assert coordinator.assign(large).outcome is Outcome.MANUAL_REVIEW
     house.clock.advance(MINUTE)
     house.host.method = method
     report = coordinator.sweep()
     assert [result.booking_id for result in report.results] == ["waits-R2"]
     assert house.record("waits-R2").tables
     assert {error for _, error in report.errors} == {"RuntimeError"}
+    assert [case.record.booking_id for case in coordinator.review_cases().cases] == ["large-R1", "large-R2"]
+    with pytest.raises(RuntimeError, match="Canary"):
+        coordinator.review_cases("R1")
     house.host.method = ""
     house.clock.advance(2 * MINUTE)
     assert [result.outcome for result in coordinator.sweep().results] == [Outcome.CONFIRMED]

@@ -14,7 +14,12 @@ from assignment_pipeline.domain.result import Plan
 from assignment_pipeline.domain.review import ReviewCase, ReviewCases
 from assignment_pipeline.domain.room import WayOut
 from assignment_pipeline.domain.wording import count
-from assignment_pipeline.errors import StaleRecordError, VenueNotFoundError
+from assignment_pipeline.errors import (
+    SchemaMismatchError,
+    StaleRecordError,
+    StoreUnavailableError,
+    VenueNotFoundError,
+)
 from assignment_pipeline.flow.assigning.assign import MANUAL
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext
 from assignment_pipeline.flow.assigning.seating import find_tables, make_plan
@@ -38,7 +43,8 @@ def review_cases(query: RecordQuery, settings: Settings) -> Flow[ReviewCases]:
     """
     A page of the review queue, with a sentence, what was tried and the best ways out for each booking.
 
-    The first page has the bookings, too, whose tables another party still sits at.
+    The first page has the bookings, too, whose tables another party still sits at. Where the page is of all restaurants
+    and the host raises for one, its bookings have no way out but the end. A page of that one raises.
 
     Raises:
         TypeError: The store is no `AuditStore`.
@@ -48,7 +54,8 @@ def review_cases(query: RecordQuery, settings: Settings) -> Flow[ReviewCases]:
     cases = []
     for record in page.records:
         has_time = (yield from Monotonic()) - begun < _IN_ALL
-        cases.append((yield from _case(record, settings, settings.reseat_budget if has_time else _NO_TIME)))
+        budget = settings.reseat_budget if has_time else _NO_TIME
+        cases.append((yield from _case(record, settings, budget, alone=query.restaurant_id is not None)))
     conflicts: list[ReviewCase] = []
     if query.after is None:
         conflicts = yield from _conflicts(query.restaurant_id, settings)
@@ -62,9 +69,12 @@ def _conflicts(restaurant_id: str | None, settings: Settings) -> Flow[list[Revie
     for place in sorted({record.restaurant_id for record in sitting}):
         try:
             here = yield from look(place)
-        except VenueNotFoundError:
+            conflicts = yield from conflicts_of(here, settings)
+        except Exception as error:
+            if not _is_of_one_restaurant(error, alone=restaurant_id is not None):
+                raise
             continue
-        for conflict in (yield from conflicts_of(here, settings)):
+        for conflict in conflicts:
             records = here.loaded.records
             other = records[conflict.sitting].allocation
             found.append(
@@ -78,13 +88,20 @@ def _conflicts(restaurant_id: str | None, settings: Settings) -> Flow[list[Revie
     return sorted(found, key=_arrival)
 
 
+def _is_of_one_restaurant(error: Exception, *, alone: bool) -> bool:
+    """Whether *error* hides one restaurant, and nothing of the others: a host's code may raise anything."""
+    if isinstance(error, VenueNotFoundError):
+        return True
+    return not alone and not isinstance(error, StoreUnavailableError | SchemaMismatchError)
+
+
 def _arrival(case: ReviewCase) -> tuple[dt.datetime, str]:
     held = case.record.allocation
     assert held is not None  # noqa: S101 - it is in conflict about its tables
     return held.turn.start, case.record.booking_id
 
 
-def _case(record: AssignmentRecord, settings: Settings, budget: dt.timedelta) -> Flow[ReviewCase]:
+def _case(record: AssignmentRecord, settings: Settings, budget: dt.timedelta, *, alone: bool) -> Flow[ReviewCase]:
     trail = yield from ReadTrail(record.booking_id)
     came = (step.created_at for step in reversed(trail.history) if step.trigger is Trigger.ESCALATE)
     case = ReviewCase(record=record, sentence=_why(record), since=next(came, None), tried=trail.attempts)
@@ -93,7 +110,9 @@ def _case(record: AssignmentRecord, settings: Settings, budget: dt.timedelta) ->
     if booking is not None:
         try:
             loaded = yield from LoadContext(LoadQuery(restaurant_id=booking.restaurant_id, bookings=(booking,)))
-        except VenueNotFoundError:
+        except Exception as error:
+            if not _is_of_one_restaurant(error, alone=alone):
+                raise
             loaded = None
         if loaded is not None:
             call = yield from Call.begin((booking.id, booking.restaurant_id), MANUAL)
