@@ -7,6 +7,7 @@ import datetime as dt
 import importlib
 import pickle
 import pkgutil
+import sys
 from enum import EnumType
 from functools import partial
 
@@ -450,3 +451,27 @@ def test_one_text_is_not_several(make):
     """A table's id where a list of them belongs is not taken for the list of its letters."""
     with pytest.raises(ValueError, match="expected several texts"):
         make()
+
+
+@pytest.mark.parametrize("step", range(4))
+def test_events_may_be_read_by_another_thread_at_each_step(step):
+    """They are what was made of them, whoever has read them meanwhile."""
+    record = AssignmentRecord(booking_id="b-1", restaurant_id="r-1")
+    change = AssignmentChange(id="c-1", record=record, expected_version=None, events=lambda: ())
+    reader = AssignmentChange.events.fget.__code__
+    steps = []
+
+    def read_at_that_step(frame, event, _):
+        if frame.f_code is reader and event == "line":
+            steps.append(event)
+            if len(steps) == step + 1:
+                assert change.events == ()
+        return read_at_that_step
+
+    before = sys.gettrace()
+    sys.settrace(read_at_that_step)
+    try:
+        assert change.events == ()
+    finally:
+        sys.settrace(before)
+    assert steps

@@ -416,10 +416,10 @@ class AssignmentChange(Printed):
     @property
     def events(self) -> tuple[Event, ...]:
         """Events about it."""
-        if not callable(self._events):
-            return self._events
-        events = self._events()
-        object.__setattr__(self, "_events", events)
+        events = self._events  # Read once: another thread may put what it has made in its place.
+        if callable(events):
+            events = events()
+            object.__setattr__(self, "_events", events)
         return events
 
     @property
