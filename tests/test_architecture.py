@@ -313,7 +313,7 @@ def _each(node):
 
 
 def test_what_makes_values_without_a_check_says_so():
-    """Whoever reads a call sees that nothing is checked there: see `domain/made.py`."""
+    """Its name begins with ``_unchecked_``, so that a call of it says so, too: see `domain/made.py`."""
     found = []
     for path in sorted(ROOT.rglob("*.py")):
         lines = makers_without_the_prefix(path.read_text())

@@ -546,6 +546,10 @@ class SchemaMismatchError(AssignmentPipelineError):
         return f"{self.where}: expected {self.expected}, found {self.found}{f': {self.remedy}' if self.remedy else ''}."
 
 
+STORE_DOWN = (StoreUnavailableError, SchemaMismatchError)
+"""What says that the store itself cannot be asked. All else may be about one restaurant or booking."""
+
+
 class LockManagerUnavailableError(AssignmentPipelineError):
     """
     The lock server cannot be reached.

@@ -455,7 +455,7 @@ def test_one_text_is_not_several(make):
 
 @pytest.mark.parametrize("step", range(4))
 def test_events_may_be_read_by_another_thread_at_each_step(step):
-    """They are what was made of them, whoever has read them meanwhile."""
+    """Both get them, wherever the first one is when the second one reads."""
     record = AssignmentRecord(booking_id="b-1", restaurant_id="r-1")
     change = AssignmentChange(id="c-1", record=record, expected_version=None, events=lambda: ())
     reader = AssignmentChange.events.fget.__code__

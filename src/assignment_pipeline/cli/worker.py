@@ -17,7 +17,7 @@ from assignment_pipeline.cli.supervisor import Stop, Supervisor
 from assignment_pipeline.cli.sweep import document, sentences
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.coordinator import Coordinator
-from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError
+from assignment_pipeline.errors import STORE_DOWN, SchemaMismatchError, StoreUnavailableError
 from assignment_pipeline.redaction import printable, redacted
 from assignment_pipeline.rollout.shadow import Runs
 
@@ -132,7 +132,7 @@ class _Looks:
             self._days_at = time.monotonic() + DAYS_EVERY
             try:
                 shadow.compare_days()
-            except (StoreUnavailableError, SchemaMismatchError):
+            except STORE_DOWN:
                 raise
             except Exception as error:  # noqa: BLE001 - nobody waits longer for a table because a day cannot be compared
                 _say(f"service days are not compared: {raised(error)}")

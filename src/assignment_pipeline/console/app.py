@@ -21,13 +21,12 @@ from assignment_pipeline.console.rollout import RolloutPage
 from assignment_pipeline.console.staff import StaffOf, admit
 from assignment_pipeline.console.view import AbsentError, View
 from assignment_pipeline.errors import (
+    STORE_DOWN,
     AssignmentPipelineError,
     BlockNotFoundError,
     BookingNotFoundError,
     InvalidValueError,
     OtherRestaurantError,
-    SchemaMismatchError,
-    StoreUnavailableError,
     TableNotFoundError,
     VenueNotFoundError,
     ZoneNotFoundError,
@@ -48,7 +47,6 @@ _ABSENT = (
     ZoneNotFoundError,
 )
 _KNOWN = (AbsentError, AssignmentPipelineError, ForgedError, InvalidValueError)
-_DOWN = (StoreUnavailableError, SchemaMismatchError)
 _FOR_A_DAY = "private, max-age=86400"  # Their addresses change when they do.
 
 
@@ -162,7 +160,7 @@ def _failed(error: Exception) -> Response:
         )
     if isinstance(error, InvalidValueError):
         return _said(400, "That cannot be", str(error))
-    if isinstance(error, _DOWN):
+    if isinstance(error, STORE_DOWN):
         log.error("console: %s", error)
         return _said(503, "The database cannot be reached", "Nothing was done. Try again in a moment.")
     return _said(409, "Refused", str(error))

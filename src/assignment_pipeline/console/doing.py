@@ -16,19 +16,17 @@ from assignment_pipeline.domain.day import ServiceDay
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import AssignmentResult, Outcome
 from assignment_pipeline.errors import (
+    STORE_DOWN,
     AssignmentPipelineError,
     IllegalTransitionError,
     InvalidValueError,
     NoTablesError,
     PlacementRefusedError,
-    SchemaMismatchError,
     StaleRecordError,
-    StoreUnavailableError,
     TableConflictError,
 )
 
 _OVERTAKEN = (IllegalTransitionError, NoTablesError, StaleRecordError)
-_UNAVAILABLE = (StoreUnavailableError, SchemaMismatchError)
 _AS_IT_WAS = frozenset({Outcome.KEPT, Outcome.HOLD_LOST, Outcome.RETRY})
 _PLANS = frozenset({"requeue", "reinstate", "retime"})
 """Acts that look for tables, and may find none."""
@@ -61,7 +59,7 @@ async def perform(view: View) -> Response:
             return await _overtaken(view, act, setting, setting.record.version)
         return await _refused(view, act, setting, str(error))
     except AssignmentPipelineError as error:
-        if isinstance(error, _UNAVAILABLE):
+        if isinstance(error, STORE_DOWN):
             raise
         return await _refused(view, act, setting, str(error))
     return await _done(view, act, setting, result)

@@ -11,6 +11,7 @@ import attrs
 
 from assignment_pipeline.domain.checks import named
 from assignment_pipeline.driving import adrive, drive, relay
+from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.flow.settings import Confirmation, Settings
 from assignment_pipeline.host_check.checks import CHECKS, LONG_AGO, MOST
 from assignment_pipeline.host_check.empty import without_rows
@@ -85,7 +86,7 @@ def check(
     Raises:
         TypeError: The store cannot roll back what a check has done.
 
-        ValueError: No check has the name.
+        InvalidValueError: No check has the name.
     """
     checks = _named(only)
 
@@ -127,8 +128,7 @@ def _named(only: str | None) -> Mapping[str, Callable[[Sample], Asking[str]]]:
     if only is None:
         return CHECKS
     if only not in CHECKS:
-        msg = f"only: expected one of {', '.join(CHECKS)}, got {only!r}"
-        raise ValueError(msg)
+        raise InvalidValueError("only", f"one of {', '.join(CHECKS)}", repr(only))
     return {only: CHECKS[only]}
 
 

@@ -201,7 +201,7 @@ class SQLiteStore(Revisions, ReadingStore, Shadows, Measures, Audits):
 
     def commit(self, changes: Sequence[AssignmentChange]) -> None:
         def commit(connection: FileConnection) -> None:
-            known = connection.known_at(data_version(connection))
+            known = connection.last_look and connection.known_at(data_version(connection))
             connection.last_look = self._commits.commit(connection, changes, known)
 
         self._writer.run(commit)

@@ -18,7 +18,11 @@ from assignment_pipeline.cli.output import print_json, stdout
 from assignment_pipeline.cli.rollout.numbers import counted, counting
 from assignment_pipeline.cli.rollout.steering import up_to_date
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
-from assignment_pipeline.errors import AssignmentPipelineError, FlagError, SchemaMismatchError, StoreUnavailableError
+from assignment_pipeline.errors import (
+    STORE_DOWN,
+    AssignmentPipelineError,
+    FlagError,
+)
 from assignment_pipeline.rollout.doctor import (
     AppFlags,
     Finding,
@@ -118,7 +122,7 @@ def _of_db(db: Database | None, named: Sequence[str]) -> Sequence[Finding]:
             db.check(standalone=False)
             if keeps_bookings(db):
                 db.check(standalone=True)
-        except (SchemaMismatchError, StoreUnavailableError) as error:
+        except STORE_DOWN as error:
             return examine(_Broken(error), os.environ)  # type: ignore[arg-type]  # Nothing else of it is asked.
         except BadInputError:
             raise

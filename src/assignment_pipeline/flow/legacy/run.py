@@ -7,10 +7,9 @@ from typing import Any
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.result import AssignmentResult, LegacyResult, Outcome, Reason
 from assignment_pipeline.errors import (
+    STORE_DOWN,
     BookingNotFoundError,
     BookingUnreadableError,
-    SchemaMismatchError,
-    StoreUnavailableError,
 )
 from assignment_pipeline.flow.assigning.decision_context import elsewhere
 from assignment_pipeline.flow.call import Call
@@ -33,7 +32,7 @@ def leave_to_legacy(
     if booking is None:
         try:
             booking = yield from FindBooking(call.booking_id)
-        except (StoreUnavailableError, SchemaMismatchError) as unreachable:
+        except STORE_DOWN as unreachable:
             error = error or unreachable
             return (yield from call.answer(Outcome.NOOP, reason, handled=False, error=error))
         except BookingUnreadableError as unreadable:

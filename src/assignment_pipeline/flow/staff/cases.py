@@ -15,9 +15,8 @@ from assignment_pipeline.domain.review import ReviewCase, ReviewCases
 from assignment_pipeline.domain.room import WayOut
 from assignment_pipeline.domain.wording import count
 from assignment_pipeline.errors import (
-    SchemaMismatchError,
+    STORE_DOWN,
     StaleRecordError,
-    StoreUnavailableError,
     VenueNotFoundError,
 )
 from assignment_pipeline.flow.assigning.assign import MANUAL
@@ -92,7 +91,7 @@ def _is_of_one_restaurant(error: Exception, *, alone: bool) -> bool:
     """Whether *error* hides one restaurant, and nothing of the others: a host's code may raise anything."""
     if isinstance(error, VenueNotFoundError):
         return True
-    return not alone and not isinstance(error, StoreUnavailableError | SchemaMismatchError)
+    return not alone and not isinstance(error, STORE_DOWN)
 
 
 def _arrival(case: ReviewCase) -> tuple[dt.datetime, str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 import attrs
 
 from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.errors import FlagsUnreadError, SchemaMismatchError, StoreUnavailableError
+from assignment_pipeline.errors import STORE_DOWN, FlagsUnreadError
 from assignment_pipeline.flow.assigning.enqueue import enqueue, enqueue_unreadable
 from assignment_pipeline.flow.effects import FindUnassigned, FindWaiting, Flow, InCharge
 from assignment_pipeline.flow.settings import Settings
@@ -99,7 +99,7 @@ class UnassignedSearch:
                 yield from self._ask_for(waiting.now, in_charge)
         except FlagsUnreadError:
             pass  # What was not read decides nothing: the next sweep looks again.
-        except (StoreUnavailableError, SchemaMismatchError):
+        except STORE_DOWN:
             raise
         except Exception as error:  # noqa: BLE001 - what is due goes on without the host's list
             said = named(error, show=self.settings.show_errors)

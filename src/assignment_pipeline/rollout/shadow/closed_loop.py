@@ -29,9 +29,8 @@ from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import (
+    STORE_DOWN,
     BookingUnreadableError,
-    SchemaMismatchError,
-    StoreUnavailableError,
     VenueNotFoundError,
 )
 from assignment_pipeline.flow.settings import Settings
@@ -330,7 +329,7 @@ class ShadowDays:
         """What a host's code, or legacy's, raises in the block leaves out that much, and keeps nobody from the rest."""
         try:
             yield
-        except (StoreUnavailableError, SchemaMismatchError):
+        except STORE_DOWN:
             raise
         except Exception as error:  # noqa: BLE001 - an application's code may raise anything
             _LOG.warning("not compared: %s: %s", what, named(error, show=self._settings.show_errors))
